@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * What the kernel side and user space share; valid in C (BPF) and C++. Times are nanoseconds of the boot clock,
+ * memory is in bytes. A `key` is the kernel address of a thread group's signal_struct: unique while the group is
+ * in the ledger, shared by its threads, unchanged by an exec of a non-leader. It never leaves the tracer.
+ */
+#ifndef DUCT_BPF_ABI_H
+#define DUCT_BPF_ABI_H
+
+#ifdef __cplusplus
+#include <cstdint>
+namespace duct_bpf::abi {
+using u8 = std::uint8_t;
+using u32 = std::uint32_t;
+using s32 = std::int32_t;
+using u64 = std::uint64_t;
+#define ABI_SIZE(type, bytes) static_assert(sizeof(type) == (bytes), #type)
+#else
+typedef unsigned char u8;
+typedef unsigned int u32;
+typedef int s32;
+typedef unsigned long long u64;
+#define ABI_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type)
+#endif
+
+/* Plain numbers as enums, so that both languages see constants. */
+enum {
+	ABI_COMM_BYTES = 16,
+	ABI_EXE_BYTES = 4096,      /* PATH_MAX: the kernel takes no longer file name */
+	ABI_SPILL_CHUNK = 4096,    /* exec news that found the ring full is kept in pieces of this size */
+	ABI_MAX_CPUS = 1024,       /* beyond, numbers that are kept per CPU fall back to one shared place */
+	ABI_EXACT_SAMPLE_CPUS = 8, /* up to here samples do, too */
+	ABI_EXACT_RSS_CPUS = 64,   /* up to here a process's exit sums its per-CPU memory counters */
+};
+
+#define ABI_ABSENT (~0ULL) /* a number that was not measured */
+
+enum news_kind {
+	NEWS_FORK = 1,  /* struct news_fork */
+	NEWS_EXEC = 2,  /* struct news_exec, then exe and argv bytes */
+	NEWS_END = 3,   /* struct news_process: group is gone, numbers are final */
+	NEWS_STATE = 4, /* struct news_process: not gone yet (alive or zombie), numbers as of now */
+	NEWS_LIVE = 5,  /* struct news_live: what changed since the sample before */
+	NEWS_IDLE = 6,  /* struct news_header alone: nothing of the tree lives any more */
+};
+
+struct news_header {
+	u32 size; /* of the whole message, this header included */
+	u32 kind;
+	u64 time_ns;
+};
+ABI_SIZE(struct news_header, 16);
+
+enum process_flags {
+	PROC_ADOPTED = 1u << 0,     /* lived before tracing began */
+	PROC_EXITED = 1u << 1,      /* last thread has entered exit: wait_status and end_ns are valid */
+	PROC_BORROWED_MM = 1u << 2, /* image shares its parent's address space (vfork): memory is the parent's */
+	PROC_RESTING = 1u << 3,     /* NEWS_STATE: a zombie off the CPU for good, its numbers are final */
+};
+
+/* What is known of a process apart from its usage. */
+struct process_info {
+	u64 image_id; /* 0: none seen */
+	u64 start_ns;
+	u64 end_ns;
+	u64 cgroup_id;
+	s32 pid;
+	s32 ppid;
+	s32 pid_ns; /* number in its own pid namespace */
+	u32 depth;
+	u32 flags;
+	u32 num_execs;
+	s32 wait_status;
+	u32 uid;
+	s32 sid;
+	u32 reserved;
+	char comm[ABI_COMM_BYTES];
+#define GAUGE(name, unit, help) u64 name;
+#include "metrics.def"
+};
+
+struct usage_counts {
+#define METRIC(name, unit, signal_path, task_path, help) u64 name;
+#include "metrics.def"
+};
+
+struct news_fork {
+	struct news_header header;
+	u64 key;
+	u64 parent_key;
+	u64 image_id;
+	u64 start_ns;
+	s32 pid;
+	s32 ppid;
+	s32 pid_ns;
+	u32 depth;
+	u32 flags;
+	u32 reserved;
+};
+ABI_SIZE(struct news_fork, 72);
+
+enum exec_flags {
+	EXEC_ARGV_CUT = 1u << 0,  /* longer than max_argv */
+	EXEC_ARGV_LOST = 1u << 1, /* could not be read */
+};
+
+struct news_exec {
+	struct news_header header;
+	u64 key;
+	u64 image_id;
+	u32 exe_bytes;  /* follows the struct, no terminating NUL */
+	u32 argv_bytes; /* follows exe: words, each with its NUL (the last one perhaps cut) */
+	u32 flags;
+	u32 reserved;
+};
+ABI_SIZE(struct news_exec, 48);
+
+struct news_process {
+	struct news_header header;
+	u64 key;
+	struct process_info info;
+	struct usage_counts usage;
+};
+
+struct news_live {
+	struct news_header header;
+	u64 key;
+	u64 cpu_ns;
+	u64 rss_bytes;
+	u64 vsz_bytes;
+	u32 threads;
+	u32 state; /* letter as ps prints it, then LIVE_* bits */
+};
+ABI_SIZE(struct news_live, 56);
+
+enum live_bits {
+	LIVE_STATE_MASK = 0xff,
+	LIVE_SESSION_LEADER = 1u << 8,
+	LIVE_NICE_LOW = 1u << 9,   /* nice > 0 */
+	LIVE_NICE_HIGH = 1u << 10, /* nice < 0 */
+	LIVE_LOCKED = 1u << 11,    /* has pages locked into memory */
+	LIVE_FOREGROUND = 1u << 12,
+	LIVE_MULTITHREADED = 1u << 13,
+};
+
+struct chunk_key {
+	u64 image_id;
+	u32 part;
+	u32 parts;
+};
+struct exec_chunk {
+	u8 bytes[ABI_SPILL_CHUNK];
+};
+
+/* The ledger's entry for a thread group. User space looks only at `info`. */
+struct group_slot {
+	struct process_info info;
+	struct usage_counts seen; /* threads visited in the present pass of the iterator */
+	u64 mm;                   /* address of its address space */
+	u64 peak_rss_before;      /* of the images before the present one */
+	u64 maxrss_at_exec;       /* signal->maxrss (pages) when the present image began */
+	u64 pass;
+	u64 sent_cpu_ns, sent_rss, sent_vsz;
+	u32 sent_state;
+	u32 visited;
+	s32 leader_exit_code;
+	u32 reserved;
+};
+
+/* Counters and switches; mapped into user space. Counters only grow. */
+struct counters {
+	u64 forks;
+	u64 adopted;
+	u64 execs;
+	u64 exits;
+	u64 live;                 /* forks + adopted - exits */
+	u64 lost_forks_full;      /* the ledger was full */
+	u64 lost_forks_busy;      /* the ledger's bucket was locked by an interrupted update */
+	u64 lost_fork_news;       /* in the ledger, but its news found neither ring nor spill map */
+	u64 lost_execs;
+	u64 lost_ends;
+	u64 lost_argv;
+	u64 spilled;              /* messages put into a spill map */
+	u64 missing_metrics;      /* bit n: the kernel lacks row n of the table of metrics */
+};
+
+#ifdef __cplusplus
+}  // namespace duct_bpf::abi
+#endif
+#undef ABI_SIZE
+#endif

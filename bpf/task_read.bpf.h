@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every read of a kernel struct. Raw tracepoints hand out plain addresses, so each read is a bpf_probe_read_kernel;
+ * a shim names the kernel version that needs it. Feature tests only, never version numbers.
+ */
+#ifndef DUCT_BPF_TASK_READ_H
+#define DUCT_BPF_TASK_READ_H
+
+extern const volatile unsigned int nr_cpus;
+extern const volatile unsigned int page_shift;
+extern unsigned int tracer_pid_level;
+extern unsigned long long percpu_offsets[];
+
+#define READ(from, ...) BPF_CORE_READ(from, __VA_ARGS__)
+
+static __always_inline u64 group_key(struct task_struct *task)
+{
+	return (u64)READ(task, signal);
+}
+
+/* The number of `pid` as the tracer's pid namespace sees it; `own` gets its number in its own namespace. */
+static __always_inline int pid_number(struct pid *pid, int *own)
+{
+	unsigned int level = READ(pid, level);
+	const char *numbers = (const char *)__builtin_preserve_access_index(&pid->numbers);
+	/* struct upid {int nr; struct pid_namespace *ns;}: 16 bytes on every 64-bit kernel */
+	int seen = 0;
+
+	*own = 0;
+	bpf_probe_read_kernel(own, sizeof(*own), numbers + (u64)level * 16);
+	if (level == tracer_pid_level)
+		return *own;
+	bpf_probe_read_kernel(&seen, sizeof(seen), numbers + (u64)tracer_pid_level * 16);
+	return seen;
+}
+
+static __always_inline long task_state(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return READ(task, __state);
+	return READ((struct task_struct___before_5_14 *)task, state);
+}
+
+/* Sum of a percpu_counter: `count` and what each CPU has not yet folded into it. */
+static __always_inline long long percpu_sum(struct percpu_counter *counter)
+{
+	long long sum = READ(counter, count);
+	char *base = (char *)READ(counter, counters);
+
+	for (unsigned int cpu = 0; cpu < ABI_EXACT_RSS_CPUS; cpu++) {
+		int part = 0;
+
+		if (cpu >= nr_cpus)
+			break;
+		bpf_probe_read_kernel(&part, sizeof(part), base + percpu_offsets[cpu]);
+		sum += part;
+	}
+	return sum;
+}
+
+static __always_inline bool rss_is_percpu(void)
+{
+	return !bpf_core_field_exists(((struct mm_struct___before_6_2 *)0)->rss_stat.count);
+}
+
+/* Resident pages as /proc shows them: the counters' common part, off by what CPUs hold back. */
+static __always_inline u64 rss_pages_fast(struct mm_struct *mm)
+{
+	long long pages;
+
+	if (rss_is_percpu()) {
+		pages = READ(mm, rss_stat[KERNEL_MM_FILEPAGES].count) + READ(mm, rss_stat[KERNEL_MM_ANONPAGES].count) +
+			READ(mm, rss_stat[KERNEL_MM_SHMEMPAGES].count);
+	} else { /* before 6.2 */
+		struct mm_struct___before_6_2 *old = (void *)mm;
+
+		pages = READ(old, rss_stat.count[KERNEL_MM_FILEPAGES].counter) +
+			READ(old, rss_stat.count[KERNEL_MM_ANONPAGES].counter) +
+			READ(old, rss_stat.count[KERNEL_MM_SHMEMPAGES].counter);
+	}
+	return pages > 0 ? pages : 0;
+}
+
+/* Resident pages, exact where the CPUs can be summed (percpu_offsets are learned where they are needed: since 6.2). */
+static __always_inline u64 rss_pages_exact(struct mm_struct *mm)
+{
+	long long pages;
+
+	if (!rss_is_percpu() || nr_cpus > ABI_EXACT_RSS_CPUS || !percpu_offsets[0])
+		return rss_pages_fast(mm);
+	pages = percpu_sum(__builtin_preserve_access_index(&mm->rss_stat[KERNEL_MM_FILEPAGES])) +
+		percpu_sum(__builtin_preserve_access_index(&mm->rss_stat[KERNEL_MM_ANONPAGES])) +
+		percpu_sum(__builtin_preserve_access_index(&mm->rss_stat[KERNEL_MM_SHMEMPAGES]));
+	return pages > 0 ? pages : 0;
+}
+
+/* For each sample of each process: exact only where that is cheap. */
+static __always_inline u64 rss_pages_for_sample(struct mm_struct *mm)
+{
+	return nr_cpus <= ABI_EXACT_SAMPLE_CPUS ? rss_pages_exact(mm) : rss_pages_fast(mm);
+}
+
+/* What the threads that are gone used (all of them, once nr_threads is 0). */
+static __always_inline void add_group_usage(struct usage_counts *usage, struct signal_struct *signal)
+{
+#define METRIC(name, unit, signal_path, task_path, help)                                                              \
+	if (bpf_core_field_exists(signal->signal_path))                                                               \
+		usage->name += READ(signal, signal_path);                                                             \
+	else                                                                                                          \
+		usage->name = ABI_ABSENT;
+#include "metrics.def"
+}
+
+/* What a thread that is still in its group used. */
+static __always_inline void add_task_usage(struct usage_counts *usage, struct task_struct *task)
+{
+#define METRIC(name, unit, signal_path, task_path, help)                                                              \
+	if (bpf_core_field_exists(task->task_path))                                                                   \
+		usage->name += READ(task, task_path);
+#include "metrics.def"
+}
+
+/* Status as wait() will report it; `leader_exit_code` counts unless the group was ended as a whole. */
+static __always_inline int wait_status(struct signal_struct *signal, int leader_exit_code)
+{
+	return READ(signal, flags) & KERNEL_SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code) : leader_exit_code;
+}
+
+static __always_inline unsigned int state_letter(struct task_struct *task)
+{
+	int exit_state = READ(task, exit_state);
+	long state = task_state(task);
+
+	if (exit_state & KERNEL_EXIT_ZOMBIE)
+		return 'Z';
+	if (exit_state & KERNEL_EXIT_DEAD)
+		return 'X';
+	if (state & 0x400) /* TASK_NOLOAD: an idle kernel thread's wait */
+		return 'I';
+	if (state & 0x1)
+		return 'S';
+	if (state & 0x2)
+		return 'D';
+	if (state & 0x4)
+		return 'T';
+	if (state & 0x8)
+		return 't';
+	return 'R';
+}
+
+static __always_inline unsigned int live_bits(struct task_struct *task, struct signal_struct *signal,
+					      struct mm_struct *mm)
+{
+	unsigned int bits = 0;
+	int nice = READ(task, static_prio) - 120;
+	struct pid *own = READ(task, group_leader, thread_pid);
+	struct tty_struct *tty = READ(signal, tty);
+
+	if (READ(signal, pids[KERNEL_PIDTYPE_SID]) == own)
+		bits |= LIVE_SESSION_LEADER;
+	if (nice > 0)
+		bits |= LIVE_NICE_LOW;
+	if (nice < 0)
+		bits |= LIVE_NICE_HIGH;
+	if (mm && READ(mm, locked_vm))
+		bits |= LIVE_LOCKED;
+	if (READ(signal, nr_threads) > 1)
+		bits |= LIVE_MULTITHREADED;
+	if (tty) {
+		struct pid *foreground;
+
+		if (bpf_core_field_exists(tty->ctrl.pgrp))
+			foreground = READ(tty, ctrl.pgrp);
+		else /* before 5.16 */
+			foreground = READ((struct tty_struct___before_5_16 *)tty, pgrp);
+		if (foreground && foreground == READ(signal, pids[KERNEL_PIDTYPE_PGID]))
+			bits |= LIVE_FOREGROUND;
+	}
+	return bits;
+}
+
+#endif

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+#include "capture/btf_cache.hpp"
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+
+namespace duct_bpf {
+
+const char* const kBtfCacheDir = "/var/cache/duct-bpf";
+
+namespace {
+
+constexpr std::uint64_t kMagic = 0x31305f4654425f44;  // "D_BTF_01": raise with the layout of what follows
+constexpr std::size_t kMaxCacheBytes = 1 << 20;
+
+struct CacheHeader {
+  std::uint64_t magic;
+  std::uint64_t key[2];
+  std::uint32_t iter_task_id;
+  std::uint16_t has_bpf_allocator;
+  std::uint16_t has_percpu_rss;
+  std::uint64_t btf_bytes;
+};
+
+struct BtfDeleter {
+  void operator()(btf* b) const { btf__free(b); }
+};
+using BtfPtr = std::unique_ptr<btf, BtfDeleter>;
+
+void mix(std::uint64_t& hash, std::span<const std::byte> bytes) {  // FNV-1a, a word at a time
+  std::size_t i = 0;
+  for (; i + 8 <= bytes.size(); i += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data() + i, 8);
+    hash = (hash ^ word) * 0x100000001b3u;
+    hash ^= hash >> 29;
+  }
+  for (; i < bytes.size(); i++) hash = (hash ^ static_cast<std::uint8_t>(bytes[i])) * 0x100000001b3u;
+}
+
+std::vector<std::byte> read_whole(int fd) {
+  std::vector<std::byte> bytes;
+  std::byte buffer[65536];
+  ssize_t got;
+  while ((got = ::read(fd, buffer, sizeof buffer)) > 0) {
+    bytes.insert(bytes.end(), buffer, buffer + got);
+    if (bytes.size() > kMaxCacheBytes) return {};
+  }
+  return got < 0 ? std::vector<std::byte>{} : bytes;
+}
+
+// The kernel's notes hold its build id: two builds with one version string differ here.
+void cache_key(std::span<const std::byte> object, std::uint64_t (&key)[2]) {
+  key[0] = 0xcbf29ce484222325u;
+  key[1] = 0x84222325cbf29ce4u;
+  Fd notes(::open("/sys/kernel/notes", O_RDONLY | O_CLOEXEC));
+  if (notes) mix(key[0], read_whole(notes.get()));
+  utsname names{};
+  ::uname(&names);
+  mix(key[0], std::as_bytes(std::span(names.release)));
+  mix(key[0], std::as_bytes(std::span(names.version)));
+  mix(key[1], object);
+}
+
+bool only_root_writes(int fd, bool directory) {
+  struct stat st {};
+  if (::fstat(fd, &st)) return false;
+  return st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH)) &&
+         (directory ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode));
+}
+
+std::string file_name(const std::uint64_t (&key)[2]) {
+  char name[64];
+  std::snprintf(name, sizeof name, "%016llx%016llx.btf", static_cast<unsigned long long>(key[0]),
+                static_cast<unsigned long long>(key[1]));
+  return name;
+}
+
+// A directory that others can write, or a link in place of one, is not used at all.
+Fd open_cache_dir(const std::string& dir) {
+  Fd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (fd && !only_root_writes(fd.get(), true)) fd.reset();
+  return fd;
+}
+
+Result<Fd> to_memfd(std::span<const std::byte> bytes) {
+  Fd fd(::memfd_create("duct-bpf-btf", MFD_CLOEXEC));
+  if (!fd || ::write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+    return Error{ErrorCode::system, "cannot hold the kernel's type data in memory: " + errno_text(errno), ""};
+  return fd;
+}
+
+bool read_cache(int dir, const std::uint64_t (&key)[2], KernelBtf& out) {
+  Fd fd(::openat(dir, file_name(key).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd || !only_root_writes(fd.get(), false)) return false;
+  auto bytes = read_whole(fd.get());
+  CacheHeader header;
+  if (bytes.size() < sizeof header) return false;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.magic != kMagic || std::memcmp(header.key, key, sizeof header.key) ||
+      header.btf_bytes != bytes.size() - sizeof header)
+    return false;
+  auto file = to_memfd(std::span(bytes).subspan(sizeof header));
+  if (!file) return false;
+  out.file = std::move(*file);
+  out.iter_task_id = header.iter_task_id;
+  out.has_bpf_allocator = header.has_bpf_allocator;
+  out.has_percpu_rss = header.has_percpu_rss;
+  return true;
+}
+
+void write_cache(int dir, const std::uint64_t (&key)[2], const KernelBtf& facts,
+                 std::span<const std::byte> data) {
+  std::string name = file_name(key), temporary = "." + name + "." + std::to_string(::getpid());
+  Fd fd(::openat(dir, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!fd) return;
+  CacheHeader header{kMagic, {key[0], key[1]}, facts.iter_task_id, facts.has_bpf_allocator, facts.has_percpu_rss,
+                     data.size()};
+  bool whole = ::write(fd.get(), &header, sizeof header) == static_cast<ssize_t>(sizeof header) &&
+               ::write(fd.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size()) &&
+               ::fchmod(fd.get(), 0644) == 0;
+  if (!whole || ::renameat(dir, temporary.c_str(), dir, name.c_str())) ::unlinkat(dir, temporary.c_str(), 0);
+}
+
+// Copies the parts of kernel types that local types name into a new BTF.
+class Cutter {
+ public:
+  Cutter(const btf* local, const btf* kernel) : local_(local), kernel_(kernel), out_(btf__new_empty()) {}
+
+  bool run() {
+    if (!out_) return false;
+    // Names that the object wants, over all flavours of a struct.
+    std::map<std::string, std::set<std::string>> wanted;
+    for (unsigned id = 1; id < btf__type_cnt(local_); id++) {
+      const btf_type* type = btf__type_by_id(local_, id);
+      if (!btf_is_composite(type)) continue;
+      std::string name = btf__name_by_offset(local_, type->name_off);
+      if (name.empty()) continue;
+      collect(local_, type, wanted[name.substr(0, name.find("___"))]);
+    }
+    // A struct reached by value from another one is copied with the fields wanted of its own name.
+    wanted_ = &wanted;
+    for (auto& [name, fields] : wanted) {
+      if (int id = find(name); id > 0) copy(id);
+    }
+    return ok_;
+  }
+  std::vector<std::byte> raw() const {
+    std::uint32_t size = 0;
+    const void* data = btf__raw_data(out_.get(), &size);
+    auto* first = static_cast<const std::byte*>(data);
+    return data ? std::vector<std::byte>(first, first + size) : std::vector<std::byte>{};
+  }
+
+ private:
+  static void collect(const btf* from, const btf_type* type, std::set<std::string>& names) {
+    const btf_member* member = btf_members(type);
+    for (int i = 0; i < btf_vlen(type); i++, member++) {
+      std::string name = btf__name_by_offset(from, member->name_off);
+      const btf_type* inner = strip(from, member->type);
+      // Unnamed types of the object (`struct {...} ctrl`) have no row of their own: their fields belong here.
+      if (btf_is_composite(inner) && !*btf__name_by_offset(from, inner->name_off))
+        collect(from, inner, names);
+      if (!name.empty()) names.insert(name);
+    }
+  }
+  // What is behind modifiers, typedefs and arrays.
+  static const btf_type* strip(const btf* from, std::uint32_t id) {
+    const btf_type* type = btf__type_by_id(from, id);
+    while (btf_is_mod(type) || btf_is_typedef(type) || btf_is_array(type))
+      type = btf__type_by_id(from, btf_is_array(type) ? btf_array(type)->type : type->type);
+    return type;
+  }
+  int find(const std::string& name) const {
+    for (unsigned kind : {BTF_KIND_STRUCT, BTF_KIND_UNION})
+      if (int id = btf__find_by_name_kind(kernel_, name.c_str(), kind); id > 0) return id;
+    // `typedef struct {...} atomic_t`: the struct has no name.
+    return btf__find_by_name_kind(kernel_, name.c_str(), BTF_KIND_TYPEDEF);
+  }
+  int check(int id) {
+    if (id < 0) ok_ = false;
+    return id;
+  }
+
+  // Kernel type `id` in the new BTF; fields that nobody names are left out, what pointers point to is void.
+  // `inherited` are the names wanted of an unnamed struct or union by what encloses it.
+  int copy(std::uint32_t id, const std::set<std::string>* inherited = nullptr) {
+    if (id == 0) return 0;
+    auto& known = inherited ? copied_inherited_[{id, inherited}] : copied_[id];
+    if (known) return known;
+    const btf_type* type = btf__type_by_id(kernel_, id);
+    const char* name = btf__name_by_offset(kernel_, type->name_off);
+    int made = 0;
+    switch (btf_kind(type)) {
+      case BTF_KIND_INT:
+        made = check(btf__add_int(out_.get(), name, type->size, btf_int_encoding(type)));
+        break;
+      case BTF_KIND_PTR:
+        made = check(btf__add_ptr(out_.get(), 0));
+        break;
+      case BTF_KIND_ENUM:
+        made = check(btf__add_enum(out_.get(), name, type->size));
+        break;
+      case BTF_KIND_ENUM64:
+        made = check(btf__add_enum64(out_.get(), name, type->size, false));
+        break;
+      case BTF_KIND_ARRAY: {
+        const struct btf_array* array = btf_array(type);
+        int index = copy(array->index_type), element = copy(array->type, inherited);
+        made = check(btf__add_array(out_.get(), index, element, array->nelems));
+        break;
+      }
+      case BTF_KIND_TYPEDEF: {
+        auto row = wanted_->find(name);
+        int target = copy(type->type, row != wanted_->end() ? &row->second : inherited);
+        made = check(btf__add_typedef(out_.get(), name, target));
+        break;
+      }
+      case BTF_KIND_CONST:
+      case BTF_KIND_VOLATILE:
+      case BTF_KIND_RESTRICT:
+      case BTF_KIND_TYPE_TAG:
+        return known = copy(type->type, inherited);
+      case BTF_KIND_STRUCT:
+      case BTF_KIND_UNION:
+        return copy_composite(type, name, inherited, known);
+      default:  // nothing that is read has another kind
+        made = check(btf__add_int(out_.get(), "unused", 4, 0));
+    }
+    return known = made;
+  }
+
+  int copy_composite(const btf_type* type, const char* name, const std::set<std::string>* inherited, int& known) {
+    auto row = wanted_->find(name);
+    const std::set<std::string>* fields = *name && row != wanted_->end() ? &row->second : inherited;
+    // Member types first: btf__add_field belongs to the composite that was added last.
+    struct Kept {
+      const char* name;
+      int type;
+      std::uint32_t offset, bits;
+    };
+    std::vector<Kept> kept;
+    for (int i = 0; i < btf_vlen(type); i++) {
+      const btf_member* member = btf_members(type) + i;
+      const char* field = btf__name_by_offset(kernel_, member->name_off);
+      bool nameless = !*field;
+      if (!fields || (!nameless && !fields->count(field))) continue;
+      const btf_type* inner = strip(kernel_, member->type);
+      bool unnamed = btf_is_composite(inner) && !*btf__name_by_offset(kernel_, inner->name_off);
+      kept.push_back({field, copy(member->type, unnamed ? fields : nullptr), btf_member_bit_offset(type, i),
+                      btf_member_bitfield_size(type, i)});
+    }
+    int made = check(btf_is_union(type) ? btf__add_union(out_.get(), name, type->size)
+                                        : btf__add_struct(out_.get(), name, type->size));
+    for (const Kept& field : kept)
+      check(btf__add_field(out_.get(), field.name, field.type, field.offset, field.bits));
+    return known = made;
+  }
+
+  const btf* local_;
+  const btf* kernel_;
+  BtfPtr out_;
+  std::map<std::string, std::set<std::string>>* wanted_ = nullptr;
+  std::map<std::uint32_t, int> copied_;
+  std::map<std::pair<std::uint32_t, const std::set<std::string>*>, int> copied_inherited_;
+  bool ok_ = true;
+};
+
+}  // namespace
+
+Result<std::vector<std::byte>> minimal_btf(const btf* local, const btf* kernel) {
+  Cutter cutter(local, kernel);
+  if (!cutter.run()) return Error{ErrorCode::system, "cannot make the minimal BTF", ""};
+  return cutter.raw();
+}
+
+Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::string& cache_dir) {
+  KernelBtf facts;
+  std::uint64_t key[2];
+  cache_key(object, key);
+  if (Fd dir = open_cache_dir(cache_dir); dir && read_cache(dir.get(), key, facts)) return facts;
+
+  BtfPtr kernel(btf__load_vmlinux_btf());
+  if (!kernel)
+    return Error{ErrorCode::no_bpf, "the kernel offers no BTF (/sys/kernel/btf/vmlinux)",
+                 "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions ship since 5.10"};
+  bpf_object_open_opts options{};
+  options.sz = sizeof options;
+  bpf_object* opened = bpf_object__open_mem(object.data(), object.size(), &options);
+  if (!opened) return Error{ErrorCode::system, "the built-in BPF object cannot be read", ""};
+  std::unique_ptr<bpf_object, void (*)(bpf_object*)> guard(opened, bpf_object__close);
+  auto data = minimal_btf(bpf_object__btf(opened), kernel.get());
+  if (!data) return data.error();
+  int id = btf__find_by_name_kind(kernel.get(), "bpf_iter_task", BTF_KIND_FUNC);
+  facts.iter_task_id = id > 0 ? id : 0;
+  facts.has_bpf_allocator = btf__find_by_name_kind(kernel.get(), "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
+  facts.has_percpu_rss = btf__find_by_name_kind(kernel.get(), "mm_rss_stat", BTF_KIND_STRUCT) < 0;
+  auto file = to_memfd(*data);
+  if (!file) return file.error();
+  facts.file = std::move(*file);
+
+  if (::geteuid() == 0) {
+    if (::mkdir(cache_dir.c_str(), 0755) == 0 || errno == EEXIST)
+      if (Fd dir = open_cache_dir(cache_dir)) write_cache(dir.get(), key, facts, *data);
+  }
+  return facts;
+}
+
+}  // namespace duct_bpf

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Facts of the running kernel that are dear to find: its full BTF takes some 7 ms to parse, our share of it
+// is a few kilobytes. They are made once per kernel build and kept in a cache that only root can have
+// written.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "capture/fd.hpp"
+#include "duct_bpf/error.hpp"
+
+struct btf;
+
+namespace duct_bpf {
+
+struct KernelBtf {
+  Fd file;                         // memfd with the minimal BTF; pass path() to libbpf as its custom BTF
+  std::uint32_t iter_task_id = 0;  // BTF id of bpf_iter_task in the kernel's own BTF; 0: no such iterator
+  bool has_bpf_allocator = false;  // hash maps may allocate in any context (6.1 on)
+  bool has_percpu_rss = false;     // resident pages are counted per CPU (6.2 on)
+  std::string path() const { return "/proc/self/fd/" + std::to_string(file.get()); }
+};
+
+// `object` is the BPF object whose kernel types the BTF must cover; its bytes and the kernel's build are the
+// key. Order: a cache file that belongs to root and nobody else can write, in a directory of which the same
+// is true; else /sys/kernel/btf/vmlinux, after which the file is written if we are root. A cache that fails
+// is no error.
+Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::string& cache_dir);
+
+extern const char* const kBtfCacheDir;
+
+// The kernel's structs cut down to the fields that `local` (the object's own BTF) names; public for its test.
+// Returns raw BTF.
+Result<std::vector<std::byte>> minimal_btf(const btf* local, const btf* kernel);
+
+}  // namespace duct_bpf

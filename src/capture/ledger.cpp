@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "capture/ledger.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "capture/machine.hpp"
+
+namespace duct_bpf {
+namespace {
+
+template <typename... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <typename... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+void Ledger::on_message(std::span<const std::byte> message) {
+  auto event = decode(message);
+  if (!event) {
+    malformed_++;
+    return;
+  }
+  std::visit(Overloaded{
+                 [&](const ForkEvent& fork) {
+                   tree_.on(fork);
+                   if (fork.adopted) adopted_.push_back(fork.key);
+                 },
+                 [&](const ExecEvent& exec) { tree_.on(exec); },
+                 [&](const LiveEvent& live) { tree_.on(live); },
+                 [&](ProcessEvent& process) {
+                   if (process.final)
+                     hand_out(std::move(process));
+                   else
+                     states_.push_back(std::move(process));
+                 },
+                 [](const IdleEvent&) {},
+             },
+             *event);
+}
+
+void Ledger::hand_out(ProcessEvent event) {
+  bool final = event.final;
+  auto known = tree_.on(std::move(event));
+  if (known.process.alive)
+    alive_++;
+  else
+    ended_++;
+  if (final)
+    accountant_.ended(known.process, known.entry);
+  else
+    accountant_.left_over(known.process, known.entry);
+  listener_.on_process_end(known.process);
+}
+
+void Ledger::drain() {
+  tracer_.drain([this](std::span<const std::byte> message) { on_message(message); });
+}
+
+bool Ledger::read_live() {
+  return tracer_.read_live([this](std::span<const std::byte> message) { on_message(message); });
+}
+
+void Ledger::take_adopted() {
+  drain();
+  for (Key key : adopted_) {
+    auto found = tree_.live().find(key);
+    if (found == tree_.live().end()) continue;
+    if (auto image = running_image(found->second.pid)) tree_.set_adopted_image(key, std::move(image));
+  }
+  states_.clear();
+  tracer_.read_states([this](std::span<const std::byte> message) { on_message(message); });
+  for (const ProcessEvent& state : states_) {
+    auto found = tree_.live().find(state.key);
+    if (found == tree_.live().end() || !found->second.adopted) continue;
+    const Usage& usage = state.process.usage;
+    LiveEntry& entry = found->second;
+    entry.cpu_ns = entry.cpu_before_ns = entry.window_start_cpu_ns = usage.cpu_time.value_or(0);
+    entry.user_before_ns = usage.user_time.value_or(0);
+    entry.system_before_ns = usage.system_time.value_or(0);
+  }
+  states_.clear();
+  adopted_.clear();
+}
+
+void Ledger::finish(const std::function<bool(std::int64_t)>& may_wait) {
+  for (;;) {
+    drain();
+    std::size_t left = tracer_.finish_reaped();
+    drain();
+    if (!left) return;
+    states_.clear();
+    tracer_.read_states([this](std::span<const std::byte> message) { on_message(message); });
+    // A group may be visited twice in a pass when its threads come and go: the last word counts.
+    std::reverse(states_.begin(), states_.end());
+    std::stable_sort(states_.begin(), states_.end(), [](auto& a, auto& b) { return a.key < b.key; });
+    states_.erase(std::unique(states_.begin(), states_.end(), [](auto& a, auto& b) { return a.key == b.key; }),
+                  states_.end());
+    bool settled = states_.size() >= left && std::none_of(states_.begin(), states_.end(), [](const ProcessEvent& state) {
+                     return state.exited && !state.resting;
+                   });
+    if (settled || !may_wait(monotonic_now_ns())) break;
+    // In the middle of an exit: nothing tells when it is done, so look again soon.
+    ::poll(nullptr, 0, 2);
+  }
+  auto states = std::move(states_);
+  states_.clear();
+  for (ProcessEvent& state : states) hand_out(std::move(state));
+}
+
+std::vector<LiveProcess> Ledger::live_processes() const {
+  std::vector<LiveProcess> list;
+  list.reserve(tree_.live().size());
+  for (auto& [key, entry] : tree_.live())
+    list.push_back({entry.id, entry.pid, entry.start_ns, state_text(entry.state), entry.cpu_ns, entry.rss_bytes,
+                    entry.vsz_bytes, entry.pss_bytes});
+  return list;
+}
+
+Completeness Ledger::completeness(const TracerCounts& counts) const {
+  Completeness complete;
+  std::uint64_t known = counts.forks + counts.adopted;  // the root among them
+  complete.forks = known ? known - 1 : 0;
+  complete.execs = counts.execs;
+  complete.exits = ended_;
+  complete.alive_at_end = alive_;
+  complete.lost_forks = counts.lost_forks_full + counts.lost_forks_busy + counts.missed_forks;
+  complete.lost_execs = counts.missed_execs;
+  // Whoever entered the ledger must have come out of it.
+  std::uint64_t accounted = ended_ + alive_;
+  complete.lost_exits = known > accounted ? known - accounted : 0;
+  complete.lost_argv = counts.lost_argv;
+  complete.spilled = counts.spilled;
+  return complete;
+}
+
+}  // namespace duct_bpf

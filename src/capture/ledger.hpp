@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// Between the tracer's bytes and the pure model: decodes news, keeps the tree, hands out each process once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "capture/tracer.hpp"
+#include "core/process_tree.hpp"
+#include "core/window.hpp"
+
+namespace duct_bpf {
+
+class LedgerListener {
+ public:
+  virtual ~LedgerListener() = default;
+  virtual void on_process_end(const Process&) = 0;  // once for each process, those alive at the end too
+};
+
+class Ledger {
+ public:
+  Ledger(Tracer& tracer, std::int64_t boot_to_wall_ns, Accountant& accountant, LedgerListener& listener)
+      : tracer_(tracer), accountant_(accountant), listener_(listener), tree_(boot_to_wall_ns) {}
+
+  void drain();
+  bool read_live();  // brings the tree up to date; false: errno says why not
+  // After the tracer has adopted processes: what they run, and what they had used before.
+  void take_adopted();
+  // The end of a run. Takes what was reaped, waits for what is still in its exit for as long as `may_wait(now)` (not at
+  // all when nothing is missing), then records the rest as it is.
+  void finish(const std::function<bool(std::int64_t now_ns)>& may_wait);
+
+  ProcessTree& tree() { return tree_; }
+  std::vector<LiveProcess> live_processes() const;
+  Completeness completeness(const TracerCounts& counts) const;
+
+ private:
+  void on_message(std::span<const std::byte> message);
+  void hand_out(ProcessEvent event);
+
+  Tracer& tracer_;
+  Accountant& accountant_;
+  LedgerListener& listener_;
+  ProcessTree tree_;
+  std::vector<Key> adopted_;
+  std::vector<ProcessEvent> states_;
+  std::uint64_t ended_ = 0, alive_ = 0, malformed_ = 0;
+};
+
+}  // namespace duct_bpf

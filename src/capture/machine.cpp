@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "capture/machine.hpp"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <climits>
+#include <ctime>
+#include <string_view>
+
+#include "capture/fd.hpp"
+#include "core/event.hpp"
+
+namespace duct_bpf {
+namespace {
+
+std::int64_t clock_ns(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+Machine machine_facts() {
+  Machine machine;
+  machine.cpus = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  machine.memory_bytes =
+      static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return machine;
+}
+
+std::int64_t wall_now_ns() { return clock_ns(CLOCK_REALTIME); }
+std::int64_t monotonic_now_ns() { return clock_ns(CLOCK_MONOTONIC); }
+
+std::int64_t boot_to_wall_ns() {
+  // The boot clock between two looks at the wall clock: the offset is off by half their distance at most.
+  std::int64_t before = wall_now_ns(), boot = clock_ns(CLOCK_BOOTTIME), after = wall_now_ns();
+  return before + (after - before) / 2 - boot;
+}
+
+std::string host_name() {
+  utsname names{};
+  ::uname(&names);
+  return names.nodename;
+}
+
+std::string kernel_release() {
+  utsname names{};
+  ::uname(&names);
+  return names.release;
+}
+
+std::string user_name(uid_t uid) {
+  passwd entry{}, *found = nullptr;
+  char buffer[4096];
+  if (::getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found) return found->pw_name;
+  return std::to_string(uid);
+}
+
+std::string working_directory() {
+  char path[PATH_MAX];
+  return ::getcwd(path, sizeof path) ? path : "";
+}
+
+std::vector<std::pair<std::string, std::string>> job_environment() {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (char** each = environ; *each; each++) {
+    std::string_view variable = *each;
+    std::size_t equals = variable.find('=');
+    if (equals == std::string_view::npos) continue;
+    for (std::string_view prefix : {"PBS_", "SLURM_", "OSG"})
+      if (variable.starts_with(prefix)) found.emplace_back(variable.substr(0, equals), variable.substr(equals + 1));
+  }
+  return found;
+}
+
+std::shared_ptr<const Image> running_image(pid_t pid) {
+  std::string folder = "/proc/" + std::to_string(pid);
+  Fd fd(::open((folder + "/cmdline").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return nullptr;
+  std::string area;
+  char buffer[4096];
+  ssize_t got;
+  while ((got = ::read(fd.get(), buffer, sizeof buffer)) > 0) area.append(buffer, got);
+  if (area.empty()) return nullptr;  // a zombie or a kernel thread
+  auto image = std::make_shared<Image>();
+  image->argv = split_argv(area);
+  char path[PATH_MAX];
+  got = ::readlink((folder + "/exe").c_str(), path, sizeof path);
+  if (got > 0) image->exe.assign(path, got);
+  return image;
+}
+
+double own_cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + time.tv_usec / 1e6; };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+}  // namespace duct_bpf

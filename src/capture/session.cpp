@@ -1,0 +1,525 @@
+// SPDX-License-Identifier: MIT
+// A run from its start to its records: tracer, command, loop, end. The order of the start matters: everything that can
+// refuse to work does so before the command is run, and the tracer is attached before the command is forked.
+#include <signal.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "capture/command.hpp"
+#include "capture/event_loop.hpp"
+#include "capture/ledger.hpp"
+#include "capture/machine.hpp"
+#include "capture/output_follower.hpp"
+#include "capture/pty.hpp"
+#include "capture/signals.hpp"
+#include "capture/tracer.hpp"
+#include "capture/user.hpp"
+#include "core/log_paths.hpp"
+#include "core/record.hpp"
+#include "duct_bpf/run.hpp"
+#include "sinks/progress.hpp"
+#include "sinks/record_files.hpp"
+
+namespace duct_bpf {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+bool shows_stdout(OutputView view) { return view == OutputView::all || view == OutputView::stdout_only; }
+bool shows_stderr(OutputView view) { return view == OutputView::all || view == OutputView::stderr_only; }
+
+class Session final : public LedgerListener {
+ public:
+  Session(const Options& options, Observer& observer)
+      : options_(options),
+        observer_(observer),
+        signals_(loop_),
+        notifier_(loop_),
+        router_(options.mode == SessionMode::new_session || options.pty),
+        progress_(options.outputs, STDERR_FILENO) {}
+
+  Result<Outcome> run();
+
+ private:
+  // Start.
+  Result<void> prepare();
+  Result<void> load_tracer();
+  void create_files();
+  Result<void> start_command();
+  Result<void> start_attached();
+  Result<void> choose_streams(CommandPlan& plan, Fd& null_device);
+  void follow_outputs();
+  Result<void> start_timers();
+
+  // While it runs.
+  void on_process_end(const Process& process) override;
+  void drain() { ledger_->drain(); }
+  void take_sample();
+  void write_report();
+  void on_signal(const signalfd_siginfo& info);
+  void on_command_exit();
+  void stop_if_all_ended();
+  void say(LogLevel level, const std::string& text);
+
+  // End.
+  void stop();
+  void drain_outputs();
+  void finish_ledger();
+  void report_losses(const TracerCounts& counts);
+  Outcome conclude();
+
+  bool own_group() const { return options_.mode == SessionMode::new_session || options_.pty; }
+
+  const Options& options_;
+  Observer& observer_;
+  EventLoop loop_;
+  Signals signals_;
+  FileNotifier notifier_;
+  SignalRouter router_;
+  Progress progress_;
+
+  std::string command_path_;
+  LogPaths paths_;
+  Machine machine_ = machine_facts();
+  std::unique_ptr<Tracer> tracer_;
+  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<Accountant> accountant_;
+  RecordFiles files_;
+  bool keeps_records_ = false;
+
+  std::optional<Command> command_;
+  Fd attached_;  // pidfd
+  std::unique_ptr<Pty> pty_;
+  std::vector<std::unique_ptr<OutputFollower>> followers_;
+  Timer sample_timer_, duration_timer_, progress_timer_;
+
+  std::int64_t start_wall_ns_ = 0, start_monotonic_ns_ = 0, end_monotonic_ns_ = 0;
+  std::int64_t exec_monotonic_ns_ = 0;
+  std::int64_t last_report_ns_ = 0;
+  std::uint64_t peak_rss_seen_ = 0;
+  std::optional<int> wait_status_;
+  bool ended_ = false;     // the command, or the attached process
+  bool gave_up_ = false;   // the user insisted
+  bool timed_out_ = false; // --duration is over
+  bool first_report_written_ = false;
+};
+
+void Session::say(LogLevel level, const std::string& text) {
+  progress_.clear();
+  observer_.on_message(level, text);
+}
+
+Result<void> Session::prepare() {
+  if (options_.attach_pid.has_value() == !options_.command.empty())
+    return Error{ErrorCode::usage, "either a command or a process to attach to is needed", "duct-bpf COMMAND [ARGS...]"};
+  if (!options_.attach_pid) {
+    auto path = find_command(options_.command[0]);
+    if (!path) return path.error();
+    command_path_ = *path;
+  }
+  start_wall_ns_ = wall_now_ns();
+  auto prefix = expand_prefix(options_.output_prefix, start_wall_ns_, ::getpid());
+  if (!prefix) return prefix.error();
+  if (uses_deprecated_field(options_.output_prefix))
+    say(LogLevel::warning, "{datetime_filesafe} is deprecated; use {datetime} in the output prefix");
+  paths_ = log_paths(*prefix);
+  if (!options_.clobber) {
+    auto conflicts = RecordFiles::conflicts(paths_);
+    if (!conflicts.empty())
+      return Error{ErrorCode::conflict, "these files exist already: " + join_argv(conflicts),
+                   "choose another --output-prefix, or overwrite them with --clobber"};
+  }
+  return {};
+}
+
+Result<void> Session::load_tracer() {
+  TracerConfig config;
+  config.max_argv_bytes = options_.max_argv_bytes;
+  config.ring_bytes = options_.ring_bytes;
+  config.ledger_entries = options_.ledger_entries;
+  config.adopts = options_.attach_pid || options_.mode == SessionMode::current_session;
+  auto tracer = Tracer::load(config);
+  if (!Tracer::log().empty()) say(LogLevel::debug, Tracer::log());
+  if (!tracer) return tracer.error();
+  tracer_ = std::move(*tracer);
+  accountant_ = std::make_unique<Accountant>(machine_, options_.usage_max_processes, start_wall_ns_);
+  ledger_ = std::make_unique<Ledger>(*tracer_, boot_to_wall_ns(), *accountant_, *this);
+  return loop_.open();
+}
+
+// Records that cannot be made are said and done without: they are no reason not to run the command.
+void Session::create_files() {
+  auto made = files_.create(paths_, options_, record_owner(),
+                            [this](const std::string& problem) { say(LogLevel::error, problem); });
+  keeps_records_ = static_cast<bool>(made);
+  if (!made) say(LogLevel::error, made.error().message + "; the command runs without records");
+}
+
+// What is captured goes to its file by the command's own hand; what is shown as well is copied from there by us.
+Result<void> Session::choose_streams(CommandPlan& plan, Fd& null_device) {
+  auto choose = [&](int file, bool shown, int& into) -> Result<void> {
+    if (file >= 0) {
+      into = file;
+    } else if (!shown) {
+      if (!null_device) null_device.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+      if (!null_device) return os_error("cannot open /dev/null", errno);
+      into = null_device.get();
+    }
+    return {};
+  };
+  if (options_.pty) {
+    pty_ = std::make_unique<Pty>(loop_);
+    PtyOptions pty;
+    if (!shows_stdout(options_.outputs)) pty.output_fd = -1;
+    if (plan.user) pty.owner = plan.user->uid;
+    if (files_.stdout_fd() >= 0)
+      pty.sink = [this, broken = false](std::string_view bytes) mutable {
+        if (broken || ::write(files_.stdout_fd(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()))
+          return;
+        broken = true;
+        say(LogLevel::error, "cannot write to " + paths_.stdout_file + ": " + errno_text(errno));
+      };
+    if (auto opened = pty_->open(std::move(pty)); !opened) return opened;
+    plan.pty_slave = pty_->slave();
+    return {};
+  }
+  if (auto out = choose(files_.stdout_fd(), shows_stdout(options_.outputs), plan.stdout_fd); !out) return out;
+  return choose(files_.stderr_fd(), shows_stderr(options_.outputs), plan.stderr_fd);
+}
+
+void Session::follow_outputs() {
+  if (pty_ || !keeps_records_) return;
+  bool opened = false;
+  auto follow = [&](int file, bool shown, int downstream) {
+    if (file < 0 || !shown) return;
+    if (!opened) {
+      if (auto ready = notifier_.open(); !ready) say(LogLevel::warning, ready.error().message + "; output is shown at the end");
+      opened = true;
+    }
+    auto follower = std::make_unique<OutputFollower>(loop_);
+    if (auto following = follower->open(file, downstream, &notifier_); following)
+      followers_.push_back(std::move(follower));
+    else
+      say(LogLevel::warning, "the command's output is captured but cannot be shown: " + following.error().message);
+  };
+  follow(files_.stdout_fd(), shows_stdout(options_.outputs), STDOUT_FILENO);
+  follow(files_.stderr_fd(), shows_stderr(options_.outputs), STDERR_FILENO);
+}
+
+Result<void> Session::start_command() {
+  CommandPlan plan;
+  plan.argv = options_.command;
+  plan.path = command_path_;
+  plan.new_session = options_.mode == SessionMode::new_session;
+  plan.original_mask = signals_.original_mask();
+  plan.original_ignored = signals_.original_ignored();
+  if (options_.user) {
+    auto user = find_user(*options_.user);
+    if (!user) return user.error();
+    plan.user = *user;
+  } else if (options_.as_invoker) {
+    plan.user = invoker();
+    if (!plan.user)
+      return Error{ErrorCode::usage, "--as-invoker: nobody called sudo", "run it by sudo, or name a user with --user"};
+  }
+  say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
+  if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
+  if (options_.mode == SessionMode::current_session) {
+    auto adopted = tracer_->adopt_session();
+    if (!adopted) return adopted.error();
+    ledger_->take_adopted();
+  }
+  Fd null_device;
+  if (auto streams = choose_streams(plan, null_device); !streams) return streams;
+  follow_outputs();
+  tracer_->expect_command();
+  start_wall_ns_ = wall_now_ns();
+  start_monotonic_ns_ = monotonic_now_ns();
+  auto command = Command::spawn(plan);
+  if (!command) return command.error();
+  command_.emplace(std::move(*command));
+  exec_monotonic_ns_ = command_->exec_time_ns();
+  if (pty_)
+    if (auto started = pty_->start(); !started) say(LogLevel::warning, started.error().message);
+  return loop_.watch(command_->pidfd(), EPOLLIN, [this](std::uint32_t) { on_command_exit(); });
+}
+
+Result<void> Session::start_attached() {
+  pid_t pid = *options_.attach_pid;
+  attached_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!attached_)
+    return Error{ErrorCode::usage, "--attach " + std::to_string(pid) + ": " + errno_text(errno),
+                 "give the pid of a running process (not of one of its threads)"};
+  start_wall_ns_ = wall_now_ns();
+  start_monotonic_ns_ = exec_monotonic_ns_ = monotonic_now_ns();
+  auto adopted = tracer_->adopt_process(pid);
+  if (!adopted) return adopted.error();
+  if (!*adopted)
+    return Error{ErrorCode::usage, "--attach " + std::to_string(pid) + ": the process has ended", ""};
+  ledger_->take_adopted();
+  say(LogLevel::info, "duct-bpf " + std::string(version()) + " is attached to process " + std::to_string(pid) + " (" +
+                          std::to_string(*adopted) + " with its descendants)...");
+  if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
+  if (options_.duration_s) {
+    auto timer = loop_.add_timer(static_cast<std::uint64_t>(*options_.duration_s * kSecond), 0, [this](std::uint64_t) {
+      timed_out_ = true;
+      stop();
+    });
+    if (!timer) return timer.error();
+    duration_timer_ = std::move(*timer);
+  }
+  return loop_.watch(attached_.get(), EPOLLIN, [this](std::uint32_t) { on_command_exit(); });
+}
+
+Result<void> Session::start_timers() {
+  auto interval = static_cast<std::uint64_t>(options_.sample_interval_s * kSecond);
+  auto timer = loop_.add_timer(interval, interval, [this](std::uint64_t) { take_sample(); });
+  if (!timer) return timer.error();
+  sample_timer_ = std::move(*timer);
+  if (progress_.active()) {
+    auto ticks = loop_.add_timer(kSecond / 5, kSecond / 5, [this](std::uint64_t) {
+      progress_.tick(monotonic_now_ns() - start_monotonic_ns_, peak_rss_seen_, ledger_->tree().live().size());
+    });
+    if (!ticks) return ticks.error();
+    progress_timer_ = std::move(*ticks);
+  }
+  return loop_.watch(tracer_->news_fd(), EPOLLIN, [this](std::uint32_t) {
+    drain();
+    stop_if_all_ended();
+  });
+}
+
+void Session::on_process_end(const Process& process) {
+  if (options_.attach_pid && process.pid == *options_.attach_pid && !process.alive && !wait_status_)
+    wait_status_ = process.exit_signal ? *process.exit_signal : process.exit_code.value_or(0) << 8;
+  observer_.on_process_end(process);
+  if (files_.processes()) {
+    append_process_line(files_.processes().buffer(), process);
+    files_.processes().append("");
+  }
+}
+
+void Session::take_sample() {
+  drain();
+  if (!ledger_->read_live()) say(LogLevel::warning, "a sample could not be read from the kernel: " + errno_text(errno));
+  std::int64_t now = wall_now_ns();
+  Sample sample = accountant_->sample(ledger_->tree(), now);
+  peak_rss_seen_ = std::max(peak_rss_seen_, sample.rss_bytes);
+  observer_.on_sample(sample, ledger_->live_processes());
+  // The first report comes with the first sample, so that a reader sees at once that something is there.
+  std::int64_t monotonic = monotonic_now_ns();
+  if (!first_report_written_ || monotonic - last_report_ns_ >= static_cast<std::int64_t>(options_.report_interval_s * kSecond)) {
+    first_report_written_ = true;
+    last_report_ns_ = monotonic;
+    write_report();
+  }
+  files_.processes().flush();
+}
+
+void Session::write_report() {
+  Report report = accountant_->report(ledger_->tree(), wall_now_ns());
+  if (!files_.usage()) return;
+  files_.usage().append(usage_line(report, machine_));
+  files_.usage().flush();
+}
+
+void Session::on_signal(const signalfd_siginfo& info) {
+  SignalDecision decision = router_.decide(static_cast<int>(info.ssi_signo), info.ssi_code);
+  using Kind = SignalDecision::Kind;
+  bool can_send = command_ && !ended_;
+  auto send = [&](int signal) {
+    if (can_send) send_to_command(command_->pid(), own_group(), signal);
+  };
+  switch (decision.kind) {
+    case Kind::nothing:
+      break;
+    case Kind::pass:
+      // An attached process is not ours to end: a signal to us ends the recording.
+      if (options_.attach_pid || ended_) return stop();
+      send(decision.signal);
+      break;
+    case Kind::kill:
+      if (options_.attach_pid || ended_) return stop();
+      send(SIGKILL);
+      break;
+    case Kind::give_up:
+      gave_up_ = true;
+      stop();
+      break;
+    case Kind::stop:
+      send(decision.signal);
+      if (pty_) pty_->suspend();
+      signals_.stop_self();
+      if (pty_) pty_->resume();
+      send(SIGCONT);
+      break;
+    case Kind::resume:
+      send(SIGCONT);
+      break;
+    case Kind::resize:
+      if (pty_) pty_->resize();
+      break;
+  }
+}
+
+void Session::on_command_exit() {
+  loop_.unwatch(command_ ? command_->pidfd() : attached_.get());
+  end_monotonic_ns_ = monotonic_now_ns();
+  ended_ = true;
+  if (command_) {
+    if (auto status = command_->reap())
+      wait_status_ = *status;
+    else
+      say(LogLevel::error, status.error().message);
+  }
+  if (options_.wait_all) {
+    drain();
+    return stop_if_all_ended();
+  }
+  stop();
+}
+
+void Session::stop_if_all_ended() {
+  if (!ended_ || !options_.wait_all || tracer_->counts().live) return;
+  end_monotonic_ns_ = monotonic_now_ns();
+  stop();
+}
+
+void Session::stop() {
+  if (!end_monotonic_ns_) end_monotonic_ns_ = monotonic_now_ns();
+  loop_.stop();
+}
+
+void Session::drain_outputs() {
+  std::size_t waiting = followers_.size() + (pty_ ? 1 : 0);
+  if (!waiting || gave_up_) return;
+  auto done = [&] {
+    if (--waiting == 0) loop_.stop();
+  };
+  bool again = false;
+  for (auto& follower : followers_) {
+    follower->finish(done);
+    again = true;
+  }
+  if (pty_) {
+    pty_->finish(done);
+    again = true;
+  }
+  if (again && waiting) loop_.run();  // an interrupt still gets through, and ends the wait
+}
+
+void Session::finish_ledger() {
+  tracer_->close();
+  auto until = monotonic_now_ns() + static_cast<std::int64_t>(options_.drain_time_s * kSecond);
+  ledger_->finish([&](std::int64_t now) { return now < until && !gave_up_; });
+}
+
+void Session::report_losses(const TracerCounts& counts) {
+  if (counts.lost_forks_full)
+    say(LogLevel::warning, std::to_string(counts.lost_forks_full) +
+                               " processes and their descendants are not recorded: too many at once; raise --max-processes");
+  if (counts.lost_forks_busy)
+    say(LogLevel::warning, std::to_string(counts.lost_forks_busy) +
+                               " processes and their descendants are not recorded: the kernel's table was locked");
+  if (counts.lost_argv)
+    say(LogLevel::warning, "arguments of " + std::to_string(counts.lost_argv) +
+                               " programs are not recorded; raise --ring-size if the machine is short of CPU");
+  if (std::uint64_t lines = files_.processes().lost_lines() + files_.usage().lost_lines())
+    say(LogLevel::error, std::to_string(lines) + " records could not be written");
+}
+
+Outcome Session::conclude() {
+  Outcome outcome;
+  Summary& summary = outcome.summary;
+  TracerCounts counts = tracer_->counts();
+  summary.command = join_argv(options_.command);
+  summary.logs_prefix = paths_.prefix;
+  summary.working_directory = working_directory();
+  summary.wall_clock_s = static_cast<double>(end_monotonic_ns_ - start_monotonic_ns_) / kSecond;
+  summary.start_ns = start_wall_ns_;
+  summary.end_ns = start_wall_ns_ + (end_monotonic_ns_ - start_monotonic_ns_);
+  accountant_->finish(summary.end_ns);
+  if (accountant_->anything_to_report() || !first_report_written_) write_report();
+  accountant_->summarize(summary);
+  summary.max_processes = counts.max_live;
+  summary.completeness = ledger_->completeness(counts);
+  summary.memory_method = "sampled";
+  summary.startup_s = static_cast<double>(exec_monotonic_ns_ - std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                                                   options_.launched.time_since_epoch())
+                                                                   .count()) /
+                      kSecond;
+
+  if (wait_status_) {
+    int status = *wait_status_;
+    if (WIFSIGNALED(status)) summary.exit_signal = WTERMSIG(status);
+    summary.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    summary.termination = summary.exit_signal ? "signal" : "exit";
+  }
+  if (timed_out_) summary.termination = "timeout";
+  if (router_.ending_signal() == SIGINT) summary.termination = "interrupted";
+  outcome.exit_status = options_.attach_pid ? 0 : summary.exit_code.value_or(128 + SIGINT);
+  report_losses(counts);
+
+  bool failed = summary.exit_code.value_or(0) != 0;
+  bool too_short = options_.fail_time_s < 0 || (options_.fail_time_s > 0 && summary.wall_clock_s < options_.fail_time_s);
+  if (!options_.attach_pid && failed && too_short) {
+    if (keeps_records_)
+      say(LogLevel::info, "The command failed within --fail-time; its log files are removed (--fail-time 0 keeps them)");
+    files_.remove();
+    keeps_records_ = false;
+  }
+  if (keeps_records_) {
+    files_.flush();
+    RunInfo info;
+    info.command = options_.command;
+    info.cpu_total = machine_.cpus;
+    info.memory_total_bytes = machine_.memory_bytes;
+    info.hostname = host_name();
+    info.uid = ::getuid();
+    info.user = user_name(info.uid);
+    info.environment = job_environment();
+    info.paths = paths_;
+    info.message = options_.message;
+    info.sampler = "bpf";
+    info.kernel_release = kernel_release();
+    summary.overhead_cpu_s = own_cpu_seconds();
+    if (files_.wanted_info()) files_.write_info(info_text(info, summary));
+  }
+  summary.overhead_cpu_s = own_cpu_seconds();
+  outcome.records_kept = keeps_records_;
+  return outcome;
+}
+
+Result<Outcome> Session::run() {
+  if (auto ready = prepare(); !ready) return ready.error();
+  if (auto loaded = load_tracer(); !loaded) return loaded.error();
+  if (auto opened = signals_.open([this](const signalfd_siginfo& info) { on_signal(info); }); !opened)
+    return opened.error();
+  create_files();
+  auto started = options_.attach_pid ? start_attached() : start_command();
+  if (!started) {
+    files_.remove();
+    return started.error();
+  }
+  if (auto timers = start_timers(); !timers) say(LogLevel::error, timers.error().message);
+  take_sample();
+  loop_.run();
+  sample_timer_.cancel();
+  progress_timer_.cancel();
+  drain_outputs();
+  finish_ledger();
+  progress_.clear();
+  return conclude();
+}
+
+}  // namespace
+
+Result<Outcome> run(const Options& options, Observer& observer) { return Session(options, observer).run(); }
+
+}  // namespace duct_bpf

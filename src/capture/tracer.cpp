@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: MIT
+#include "capture/tracer.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <map>
+
+#include "abi.h"
+#include "capture/btf_cache.hpp"
+#include "capture/fd.hpp"
+#include "capture/kernel_support.hpp"
+
+// The skeleton names the object's types as C does.
+using u64 = unsigned long long;
+using duct_bpf::abi::counters;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#include "duct.skel.h"
+#pragma GCC diagnostic pop
+
+namespace duct_bpf {
+namespace {
+
+// libbpf speaks through one function pointer; what it says is kept until somebody wants it.
+std::string& libbpf_log() {
+  static std::string log;
+  return log;
+}
+int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG) return 0;
+  char line[4096];
+  int length = std::vsnprintf(line, sizeof line, format, arguments);
+  if (length > 0 && libbpf_log().size() < 64 * 1024) libbpf_log() += line;
+  return length;
+}
+
+// Loads an iterator program with the BTF id of its attach point, which libbpf would look up in the kernel's whole BTF.
+std::uint32_t iter_task_id = 0;
+int prepare_iterator(bpf_program* program, bpf_prog_load_opts* options, long) {
+  bpf_program__set_type(program, BPF_PROG_TYPE_TRACING);
+  options->expected_attach_type = BPF_TRACE_ITER;
+  options->attach_btf_id = iter_task_id;
+  return 0;
+}
+void register_iterator_section() {
+  static bool done = false;
+  if (done) return;
+  libbpf_prog_handler_opts options{};
+  options.sz = sizeof options;
+  options.prog_prepare_load_fn = prepare_iterator;
+  // Any type will do that does not make libbpf parse the kernel's BTF; prepare_iterator sets the real one.
+  libbpf_register_prog_handler("duct_iter+", BPF_PROG_TYPE_RAW_TRACEPOINT, static_cast<bpf_attach_type>(0), &options);
+  done = true;
+}
+
+std::size_t read_number(const char* path) {
+  std::size_t number = 0;
+  if (std::FILE* file = std::fopen(path, "re")) {
+    if (std::fscanf(file, "%zu", &number) != 1) number = 0;
+    std::fclose(file);
+  }
+  return number;
+}
+
+std::size_t power_of_two_up_to(std::size_t wish) {
+  std::size_t size = 1;
+  while (size < wish) size <<= 1;
+  return size;
+}
+
+class KernelTracer final : public Tracer {
+ public:
+  ~KernelTracer() override {
+    ring_buffer__free(ring_);
+    links_.clear();
+    duct_bpf_obj::destroy(object_);
+  }
+
+  Result<void> open(const TracerConfig& config);
+
+  void close() override { __atomic_store_n(&object_->bss->closed, 1u, __ATOMIC_SEQ_CST); }
+  void expect_command() override { object_->bss->expect_command = 1; }
+  Result<std::uint64_t> adopt_session() override { return adopt(true, 0); }
+  Result<std::uint64_t> adopt_process(pid_t pid) override { return adopt(false, pid); }
+  int news_fd() const override { return ring_buffer__epoll_fd(ring_); }
+  void drain(const Sink& sink) override;
+  bool read_live(const Sink& sink) override { return read_tasks(false, sink); }
+  bool read_states(const Sink& sink) override { return read_tasks(true, sink); }
+  std::size_t finish_reaped() override;
+  TracerCounts counts() const override;
+
+ private:
+  static int on_message(void* self, void* data, std::size_t size);
+  void collect_spilled();
+  template <typename Key, typename Value>
+  void take_all(bpf_map* map, const std::function<void(const Key&, const Value&)>& visit);
+  bool read_tasks(bool full, const Sink& sink);
+  int run_program(const bpf_program* program, std::uint64_t argument, std::uint32_t* answer = nullptr);
+  Result<std::uint64_t> adopt(bool session, pid_t pid);
+  bool attach();
+  void learn_percpu_offsets(unsigned cpus);
+  std::uint64_t missed(const bpf_program* program) const;
+  Error failure(int error) const { return explain_load_failure(error < 0 ? -error : error, libbpf_log()); }
+
+  duct_bpf_obj* object_ = nullptr;
+  ring_buffer* ring_ = nullptr;
+  std::vector<Fd> links_;
+  Fd sample_link_, adopt_link_;
+  const Sink* sink_ = nullptr;  // while drain runs
+  std::uint64_t collected_ = 0;
+};
+
+Result<void> KernelTracer::open(const TracerConfig& config) {
+  libbpf_set_print(keep_log);
+  libbpf_log().clear();
+  register_iterator_section();
+  std::size_t object_bytes = 0;
+  auto* object_data = static_cast<const std::byte*>(duct_bpf_obj::elf_bytes(&object_bytes));
+  auto facts = kernel_btf({object_data, object_bytes}, kBtfCacheDir);
+  if (!facts) return facts.error();
+  iter_task_id = facts->iter_task_id;
+
+  bpf_object_open_opts options{};
+  options.sz = sizeof options;
+  std::string btf_path = facts->path();
+  options.btf_custom_path = btf_path.c_str();
+  object_ = duct_bpf_obj::open(&options);
+  if (!object_) return failure(errno);
+
+  unsigned cpus = std::max(1, libbpf_num_possible_cpus());
+  object_->rodata->nr_cpus = cpus;
+  object_->rodata->page_shift = __builtin_ctzl(::sysconf(_SC_PAGESIZE));
+  object_->rodata->max_argv_bytes = config.max_argv_bytes;
+  object_->rodata->wake_step_bytes = std::max<std::size_t>(config.ring_bytes / 16, 4096);
+
+  // Processes of the machine cannot be more than its pids; a default of 4 million pids would cost 64 MiB of buckets.
+  std::size_t entries = config.ledger_entries;
+  if (!entries) entries = std::clamp<std::size_t>(read_number("/proc/sys/kernel/pid_max") * 2, 4096, 262144);
+  std::size_t late_small = 65536, late_chunks = 16384, exited = 16384;
+  if (!facts->has_bpf_allocator) {
+    // Before 6.1 a hash that allocates inside a tracepoint may deadlock, so all is allocated at the start.
+    entries = std::min<std::size_t>(entries, 65536);
+    late_small = 4096;
+    late_chunks = 256;
+    exited = 4096;
+    for (bpf_map* map : {object_->maps.groups, object_->maps.late_forks, object_->maps.late_ends,
+                         object_->maps.late_execs, object_->maps.exited})
+      bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~BPF_F_NO_PREALLOC);
+  }
+  bpf_map__set_max_entries(object_->maps.groups, entries);
+  bpf_map__set_max_entries(object_->maps.exited, exited);
+  bpf_map__set_max_entries(object_->maps.late_forks, late_small);
+  bpf_map__set_max_entries(object_->maps.late_ends, late_small);
+  bpf_map__set_max_entries(object_->maps.late_execs, late_chunks);
+  bpf_map__set_max_entries(object_->maps.news, power_of_two_up_to(std::max<std::size_t>(config.ring_bytes, 4096)));
+  bpf_map__set_max_entries(object_->maps.exec_scratch, cpus);
+  std::size_t scratch = 16 + sizeof(abi::news_exec) + abi::ABI_EXE_BYTES + config.max_argv_bytes + abi::ABI_SPILL_CHUNK;
+  bpf_map__set_value_size(object_->maps.exec_scratch, (scratch + 7) / 8 * 8);
+  bpf_program__set_autoload(object_->progs.adopt, config.adopts);
+
+  // libbpf raises the limit on locked memory where the kernel counts maps against it (before 5.11): not for the command.
+  rlimit locked{};
+  ::getrlimit(RLIMIT_MEMLOCK, &locked);
+  int error = duct_bpf_obj::load(object_);
+  ::setrlimit(RLIMIT_MEMLOCK, &locked);
+  if (error) return failure(error);
+  if (!attach()) return failure(errno);
+  ring_ = ring_buffer__new(bpf_map__fd(object_->maps.news), on_message, this, nullptr);
+  if (!ring_) return failure(errno);
+  if (run_program(object_->progs.arm, 0)) return failure(errno);
+  if (facts->has_percpu_rss) learn_percpu_offsets(cpus);
+  return {};
+}
+
+bool KernelTracer::attach() {
+  const std::pair<const char*, bpf_program*> points[] = {
+      {"sched_process_free", object_->progs.on_free},
+      {"sched_process_exit", object_->progs.on_exit},
+      {"sched_process_exec", object_->progs.on_exec},
+      {"sched_process_fork", object_->progs.on_fork},
+  };
+  for (auto [name, program] : points) {
+    Fd link(bpf_raw_tracepoint_open(name, bpf_program__fd(program)));
+    if (!link) return false;
+    links_.push_back(std::move(link));
+  }
+  sample_link_ = Fd(bpf_link_create(bpf_program__fd(object_->progs.sample), 0, BPF_TRACE_ITER, nullptr));
+  if (!sample_link_) return false;
+  if (bpf_program__fd(object_->progs.adopt) >= 0) {
+    adopt_link_ = Fd(bpf_link_create(bpf_program__fd(object_->progs.adopt), 0, BPF_TRACE_ITER, nullptr));
+    if (!adopt_link_) return false;
+  }
+  return true;
+}
+
+int KernelTracer::run_program(const bpf_program* program, std::uint64_t argument, std::uint32_t* answer) {
+  bpf_test_run_opts options{};
+  options.sz = sizeof options;
+  options.ctx_in = &argument;
+  options.ctx_size_in = sizeof argument;
+  int error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+  if (answer) *answer = options.retval;
+  return error;
+}
+
+void KernelTracer::learn_percpu_offsets(unsigned cpus) {
+  for (unsigned cpu = 0; cpu < std::min<unsigned>(cpus, abi::ABI_EXACT_RSS_CPUS); cpu++) {
+    bpf_test_run_opts options{};
+    options.sz = sizeof options;
+    options.flags = BPF_F_TEST_RUN_ON_CPU;
+    options.cpu = cpu;
+    if (bpf_prog_test_run_opts(bpf_program__fd(object_->progs.learn_percpu_offset), &options)) {
+      // A CPU that is offline has nothing in its counters, but a sum that leaves one out must not be called exact.
+      object_->bss->percpu_offsets[0] = 0;
+      return;
+    }
+  }
+}
+
+int KernelTracer::on_message(void* self, void* data, std::size_t size) {
+  auto* tracer = static_cast<KernelTracer*>(self);
+  // What was spilled came before what follows in the ring; a record must not overtake the argv it belongs to.
+  if (__atomic_load_n(&tracer->object_->bss->counters.spilled, __ATOMIC_ACQUIRE) != tracer->collected_)
+    tracer->collect_spilled();
+  (*tracer->sink_)({static_cast<const std::byte*>(data), size});
+  return 0;
+}
+
+void KernelTracer::drain(const Sink& sink) {
+  sink_ = &sink;
+  ring_buffer__consume(ring_);
+  if (__atomic_load_n(&object_->bss->counters.spilled, __ATOMIC_ACQUIRE) != collected_) collect_spilled();
+  sink_ = nullptr;
+}
+
+template <typename Key, typename Value>
+void KernelTracer::take_all(bpf_map* map, const std::function<void(const Key&, const Value&)>& visit) {
+  int fd = bpf_map__fd(map);
+  Key key;
+  Value value;
+  while (bpf_map_get_next_key(fd, nullptr, &key) == 0) {
+    if (bpf_map_lookup_elem(fd, &key, &value) == 0) visit(key, value);
+    if (bpf_map_delete_elem(fd, &key)) break;
+  }
+}
+
+void KernelTracer::collect_spilled() {
+  collected_ = __atomic_load_n(&object_->bss->counters.spilled, __ATOMIC_ACQUIRE);
+  auto hand_out = [this](const void* message, std::size_t size) {
+    (*sink_)({static_cast<const std::byte*>(message), size});
+  };
+  take_all<std::uint64_t, abi::news_fork>(
+      object_->maps.late_forks, [&](auto&, const abi::news_fork& fork) { hand_out(&fork, sizeof fork); });
+
+  // Pieces of exec messages come in any order; one whose pieces are not all there yet is completed the next time.
+  static_assert(sizeof(abi::exec_chunk) == abi::ABI_SPILL_CHUNK);
+  std::map<std::uint64_t, std::map<std::uint32_t, abi::exec_chunk>> parts;
+  std::map<std::uint64_t, std::uint32_t> expected;
+  int fd = bpf_map__fd(object_->maps.late_execs);
+  std::vector<abi::chunk_key> keys;
+  abi::chunk_key key;
+  for (abi::chunk_key* previous = nullptr; bpf_map_get_next_key(fd, previous, &key) == 0; previous = &keys.back())
+    keys.push_back(key);
+  for (const abi::chunk_key& each : keys) {
+    abi::exec_chunk chunk;
+    if (bpf_map_lookup_elem(fd, &each, &chunk)) continue;
+    parts[each.image_id].emplace(each.part, chunk);
+    expected[each.image_id] = each.parts;
+  }
+  std::string message;
+  for (auto& [image, pieces] : parts) {
+    if (pieces.size() != expected[image]) continue;
+    message.clear();
+    for (auto& [part, chunk] : pieces) {
+      message.append(reinterpret_cast<const char*>(chunk.bytes), sizeof chunk.bytes);
+      abi::chunk_key done{image, part, expected[image]};
+      bpf_map_delete_elem(fd, &done);
+    }
+    abi::news_header header;
+    std::memcpy(&header, message.data(), sizeof header);
+    if (header.size <= message.size()) hand_out(message.data(), header.size);
+  }
+  take_all<std::uint64_t, abi::news_process>(
+      object_->maps.late_ends, [&](auto&, const abi::news_process& end) { hand_out(&end, sizeof end); });
+}
+
+bool KernelTracer::read_tasks(bool full, const Sink& sink) {
+  object_->bss->pass_number++;
+  object_->bss->full_states = full;
+  Fd pass(bpf_iter_create(sample_link_.get()));
+  if (!pass) return false;
+  // The kernel hands out whole messages or less at each read; a message never straddles our buffer's end for good.
+  alignas(8) std::byte buffer[64 * 1024];
+  std::size_t held = 0;
+  for (;;) {
+    ssize_t got = ::read(pass.get(), buffer + held, sizeof buffer - held);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (got < 0) return false;
+    if (got == 0) return held == 0;
+    held += got;
+    std::size_t at = 0;
+    while (held - at >= sizeof(abi::news_header)) {
+      abi::news_header header;
+      std::memcpy(&header, buffer + at, sizeof header);
+      if (header.size < sizeof header || header.size > held - at) break;
+      sink({buffer + at, header.size});
+      at += header.size;
+    }
+    std::memmove(buffer, buffer + at, held - at);
+    held -= at;
+  }
+}
+
+std::size_t KernelTracer::finish_reaped() {
+  int fd = bpf_map__fd(object_->maps.groups);
+  // Keys first: entries go away while we look.
+  std::vector<std::uint64_t> keys;
+  std::uint64_t key;
+  for (const std::uint64_t* previous = nullptr; bpf_map_get_next_key(fd, previous, &key) == 0; previous = &keys.back())
+    keys.push_back(key);
+  std::size_t left = 0;
+  for (std::uint64_t each : keys) {
+    std::uint32_t answer = 2;
+    if (run_program(object_->progs.finish, each, &answer) == 0 && answer == 1) left++;
+  }
+  return left;
+}
+
+Result<std::uint64_t> KernelTracer::adopt(bool session, pid_t pid) {
+  auto* state = object_->bss;
+  run_program(object_->progs.arm, session);
+  state->attach_tgid = pid;
+  __atomic_store_n(&state->adopting, 1u, __ATOMIC_SEQ_CST);
+  // A child forked while a pass runs may be behind the pass; its parent was added, so a pass that adds none is the last.
+  for (;;) {
+    std::uint64_t before = state->counters.adopted;
+    Fd pass(bpf_iter_create(adopt_link_.get()));
+    if (!pass) return Error{ErrorCode::system, "cannot look through the tasks of the machine: " + errno_text(errno), ""};
+    char byte[64];
+    ssize_t got;
+    while ((got = ::read(pass.get(), byte, sizeof byte)) > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) {
+    }
+    if (got < 0) return Error{ErrorCode::system, "cannot look through the tasks of the machine: " + errno_text(errno), ""};
+    if (state->counters.adopted == before) break;
+  }
+  __atomic_store_n(&state->adopting, 0u, __ATOMIC_SEQ_CST);
+  state->attach_tgid = 0;
+  return static_cast<std::uint64_t>(state->counters.adopted);
+}
+
+std::uint64_t KernelTracer::missed(const bpf_program* program) const {
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof info;
+  // Zero where the kernel does not count them (before 5.12): there it does not skip runs either.
+  return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) ? 0 : info.recursion_misses;
+}
+
+TracerCounts KernelTracer::counts() const {
+  const abi::counters& from = object_->bss->counters;
+  TracerCounts counts;
+  counts.forks = from.forks;
+  counts.adopted = from.adopted;
+  counts.execs = from.execs;
+  counts.exits = from.exits;
+  counts.live = from.live;
+  counts.lost_forks_full = from.lost_forks_full;
+  counts.lost_forks_busy = from.lost_forks_busy;
+  counts.lost_fork_news = from.lost_fork_news;
+  counts.lost_ends = from.lost_ends;
+  counts.lost_argv = from.lost_argv;
+  counts.spilled = from.spilled;
+  for (auto each : object_->bss->cpu_max_live) counts.max_live = std::max<std::uint64_t>(counts.max_live, each);
+  counts.missed_forks = missed(object_->progs.on_fork);
+  counts.missed_execs = missed(object_->progs.on_exec);
+  counts.missed_exits = missed(object_->progs.on_exit) + missed(object_->progs.on_free);
+  return counts;
+}
+
+}  // namespace
+
+const std::string& Tracer::log() { return libbpf_log(); }
+
+Result<std::unique_ptr<Tracer>> Tracer::load(const TracerConfig& config) {
+  auto tracer = std::make_unique<KernelTracer>();
+  if (auto opened = tracer->open(config); !opened) return opened.error();
+  return std::unique_ptr<Tracer>(std::move(tracer));
+}
+
+}  // namespace duct_bpf

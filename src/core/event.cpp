@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "core/event.hpp"
+
+#include <cstring>
+
+#include "abi.h"
+
+namespace duct_bpf {
+namespace {
+
+template <typename T>
+std::optional<T> read_as(std::span<const std::byte> message) {
+  if (message.size() < sizeof(T)) return std::nullopt;
+  T value;
+  std::memcpy(&value, message.data(), sizeof value);
+  return value;
+}
+
+std::optional<std::uint64_t> present(std::uint64_t value) {
+  return value == ABI_ABSENT ? std::nullopt : std::optional(value);
+}
+
+std::optional<Event> decode_fork(std::span<const std::byte> message) {
+  auto fork = read_as<abi::news_fork>(message);
+  if (!fork) return std::nullopt;
+  return ForkEvent{.key = fork->key,
+                   .parent_key = fork->parent_key,
+                   .image_id = fork->image_id,
+                   .start_boot_ns = fork->start_ns,
+                   .pid = fork->pid,
+                   .ppid = fork->ppid,
+                   .pid_ns = fork->pid_ns,
+                   .depth = fork->depth,
+                   .adopted = (fork->flags & abi::PROC_ADOPTED) != 0};
+}
+
+std::optional<Event> decode_exec(std::span<const std::byte> message) {
+  auto exec = read_as<abi::news_exec>(message);
+  if (!exec) return std::nullopt;
+  std::size_t rest = message.size() - sizeof *exec;
+  if (exec->exe_bytes > rest || exec->argv_bytes > rest - exec->exe_bytes) return std::nullopt;
+  auto* text = reinterpret_cast<const char*>(message.data() + sizeof *exec);
+  auto image = std::make_shared<Image>();
+  image->exe.assign(text, exec->exe_bytes);
+  image->argv = split_argv({text + exec->exe_bytes, exec->argv_bytes});
+  image->argv_truncated = (exec->flags & abi::EXEC_ARGV_CUT) != 0;
+  return ExecEvent{exec->key, exec->image_id, exec->header.time_ns, std::move(image)};
+}
+
+std::optional<Event> decode_process(std::span<const std::byte> message) {
+  auto news = read_as<abi::news_process>(message);
+  if (!news) return std::nullopt;
+  const abi::process_info& info = news->info;
+  ProcessEvent event;
+  event.key = news->key;
+  event.image_id = info.image_id;
+  event.start_boot_ns = info.start_ns;
+  event.end_boot_ns = info.end_ns;
+  event.final = news->header.kind == abi::NEWS_END;
+  event.exited = (info.flags & abi::PROC_EXITED) != 0;
+  event.resting = (info.flags & abi::PROC_RESTING) != 0;
+
+  Process& process = event.process;
+  process.pid = info.pid;
+  process.ppid = info.ppid;
+  if (info.pid_ns && info.pid_ns != info.pid) process.pid_ns = info.pid_ns;
+  process.depth = info.depth;
+  process.adopted = (info.flags & abi::PROC_ADOPTED) != 0;
+  process.num_execs = info.num_execs;
+  process.comm.assign(info.comm, strnlen(info.comm, sizeof info.comm));
+  process.uid = info.uid;
+  process.sid = info.sid;
+  process.cgroup_id = info.cgroup_id;
+  if (event.exited) {
+    unsigned status = info.wait_status, signal = status & 0x7f;
+    if (signal)
+      process.exit_signal = static_cast<int>(signal);
+    else
+      process.exit_code = static_cast<int>(status >> 8 & 0xff);
+    process.core_dumped = (status & 0x80) != 0;
+  }
+  Usage& usage = process.usage;
+  Gauges& gauges = process.gauges;
+#define METRIC(name, unit, signal_path, task_path, help) usage.name = present(news->usage.name);
+#define GAUGE(name, unit, help) gauges.name = present(info.name);
+#include "metrics.def"
+  if (usage.cpu_time && usage.user_time && usage.system_time)
+    scale_times(*usage.cpu_time, *usage.user_time, *usage.system_time);
+  return event;
+}
+
+std::optional<Event> decode_live(std::span<const std::byte> message) {
+  auto live = read_as<abi::news_live>(message);
+  if (!live) return std::nullopt;
+  return LiveEvent{live->key, live->cpu_ns, live->rss_bytes, live->vsz_bytes, live->threads, live->state};
+}
+
+}  // namespace
+
+std::optional<Event> decode(std::span<const std::byte> message) {
+  auto header = read_as<abi::news_header>(message);
+  if (!header || header->size < sizeof *header || header->size > message.size()) return std::nullopt;
+  message = message.first(header->size);
+  switch (header->kind) {
+    case abi::NEWS_FORK: return decode_fork(message);
+    case abi::NEWS_EXEC: return decode_exec(message);
+    case abi::NEWS_END:
+    case abi::NEWS_STATE: return decode_process(message);
+    case abi::NEWS_LIVE: return decode_live(message);
+    case abi::NEWS_IDLE: return IdleEvent{};
+  }
+  return std::nullopt;
+}
+
+std::string state_text(std::uint32_t live_state) {
+  std::string text(1, static_cast<char>(live_state & abi::LIVE_STATE_MASK));
+  if (live_state & abi::LIVE_NICE_HIGH) text += '<';
+  if (live_state & abi::LIVE_NICE_LOW) text += 'N';
+  if (live_state & abi::LIVE_LOCKED) text += 'L';
+  if (live_state & abi::LIVE_SESSION_LEADER) text += 's';
+  if (live_state & abi::LIVE_MULTITHREADED) text += 'l';
+  if (live_state & abi::LIVE_FOREGROUND) text += '+';
+  return text;
+}
+
+std::vector<std::string> split_argv(std::string_view area) {
+  std::vector<std::string> words;
+  while (!area.empty()) {
+    std::size_t end = area.find('\0');
+    words.emplace_back(area.substr(0, end));
+    if (end == std::string_view::npos) break;
+    area.remove_prefix(end + 1);
+  }
+  return words;
+}
+
+void scale_times(std::uint64_t cpu_ns, std::uint64_t& user_ns, std::uint64_t& system_ns) {
+  std::uint64_t ticks = user_ns + system_ns;
+  if (ticks == 0) {  // too short for a tick: the kernel calls all of it user time
+    user_ns = cpu_ns;
+    return;
+  }
+  system_ns = static_cast<std::uint64_t>(static_cast<unsigned __int128>(system_ns) * cpu_ns / ticks);
+  user_ns = cpu_ns - system_ns;
+}
+
+}  // namespace duct_bpf

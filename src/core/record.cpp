@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: MIT
+#include "core/record.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+namespace duct_bpf {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kSchemaVersion = "0.2.2";  // con-duct's
+constexpr const char* kRecordVersion = "1.0";    // ours
+
+std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+void append_string(std::string& out, std::string_view text) {
+  auto plain = [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; };
+  if (std::all_of(text.begin(), text.end(), plain)) {
+    out += '"';
+    out += text;
+    out += '"';
+  } else {
+    out += dump(std::string(text));
+  }
+}
+
+double seconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+double rounded(double value, double steps_per_unit) { return std::round(value * steps_per_unit) / steps_per_unit; }
+double percent_value(double value) { return rounded(value, 1000); }
+
+template <typename T>
+Json nullable(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json json_value(const Value& value) {
+  return std::visit(
+      [](const auto& v) -> Json {
+        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, std::monostate>)
+          return nullptr;
+        else
+          return v;
+      },
+      value);
+}
+
+template <typename T>
+Value field(const std::optional<T>& value) {
+  if (!value) return std::monostate{};
+  if constexpr (std::is_floating_point_v<T>)
+    return static_cast<double>(*value);
+  else
+    return static_cast<std::int64_t>(*value);
+}
+
+// Appends `,"name":value` to an object under construction.
+class Line {
+ public:
+  explicit Line(std::string& out) : out_(out) { out_ += '{'; }
+  void number(std::string_view name, std::int64_t value) {
+    key(name);
+    fmt::format_to(std::back_inserter(out_), "{}", value);
+  }
+  void unsigned_number(std::string_view name, std::uint64_t value) {
+    key(name);
+    fmt::format_to(std::back_inserter(out_), "{}", value);
+  }
+  void ns_as_seconds(std::string_view name, std::uint64_t ns) {
+    key(name);
+    fmt::format_to(std::back_inserter(out_), "{}.{:09}", ns / 1'000'000'000, ns % 1'000'000'000);
+  }
+  void ns_as_epoch(std::string_view name, std::int64_t ns) {
+    key(name);
+    fmt::format_to(std::back_inserter(out_), "{}.{:06}", ns / 1'000'000'000, ns / 1000 % 1'000'000);
+  }
+  void text(std::string_view name, std::string_view value) {
+    key(name);
+    append_string(out_, value);
+  }
+  void flag(std::string_view name) {
+    key(name);
+    out_ += "true";
+  }
+  void words(std::string_view name, const std::vector<std::string>& values) {
+    key(name);
+    out_ += '[';
+    for (std::size_t i = 0; i < values.size(); i++) {
+      if (i) out_ += ',';
+      append_string(out_, values[i]);
+    }
+    out_ += ']';
+  }
+  void end() { out_ += "}\n"; }
+
+ private:
+  void key(std::string_view name) {
+    if (!first_) out_ += ',';
+    first_ = false;
+    out_ += '"';
+    out_ += name;
+    out_ += "\":";
+  }
+  std::string& out_;
+  bool first_ = true;
+};
+
+// `samples` 0: no sum was taken at any time, and what is there comes from single processes.
+Json totals_json(const Totals& totals, std::uint64_t samples) {
+  return {{"pmem", percent_value(totals.pmem)},
+          {"pcpu", percent_value(totals.pcpu)},
+          {"rss", static_cast<std::uint64_t>(totals.rss_bytes)},
+          {"vsz", static_cast<std::uint64_t>(totals.vsz_bytes)},
+          {"pcpu_interval", percent_value(totals.pcpu)},
+          {"processes", samples ? Json(static_cast<std::uint64_t>(totals.processes)) : Json(nullptr)}};
+}
+
+Json averages_json(const Totals& mean, std::uint64_t samples) {
+  auto number = [&](double value) { return samples ? Json(value) : Json(nullptr); };
+  return {{"rss", number(mean.rss_bytes)},
+          {"vsz", number(mean.vsz_bytes)},
+          {"pmem", number(percent_value(mean.pmem))},
+          {"pcpu", number(percent_value(mean.pcpu))},
+          {"num_samples", samples},
+          {"pcpu_interval", number(percent_value(mean.pcpu))},
+          {"processes", number(rounded(mean.processes, 1000))}};
+}
+
+}  // namespace
+
+std::string join_argv(const std::vector<std::string>& argv) {
+  std::string text;
+  for (const std::string& word : argv) {
+    if (!text.empty() || &word != argv.data()) text += ' ';
+    text += word;
+  }
+  return text;
+}
+
+std::string command_text(const Image* image, const std::string& comm) {
+  if (image && !image->argv.empty()) return join_argv(image->argv);
+  return "[" + comm + "]";
+}
+
+std::string iso_time(std::int64_t epoch_ns) {
+  std::time_t second = epoch_ns / 1'000'000'000;
+  std::tm local{};
+  localtime_r(&second, &local);
+  long offset_minutes = local.tm_gmtoff / 60;
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}{}{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1,
+                     local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec, epoch_ns / 1000 % 1'000'000,
+                     offset_minutes < 0 ? '-' : '+', std::labs(offset_minutes) / 60, std::labs(offset_minutes) % 60);
+}
+
+std::string elapsed_text(std::int64_t ns) {
+  std::int64_t all = std::max<std::int64_t>(ns, 0) / 1'000'000'000;
+  std::int64_t days = all / 86400, hours = all / 3600 % 24, minutes = all / 60 % 60, rest = all % 60;
+  if (days) return fmt::format("{:02}-{:02}:{:02}:{:02}", days, hours, minutes, rest);
+  if (hours) return fmt::format("{:02}:{:02}:{:02}", hours, minutes, rest);
+  return fmt::format("{:02}:{:02}", minutes, rest);
+}
+
+// By hand, because a run may have a million of these; a key whose value is not known is left out.
+void append_process_line(std::string& out, const Process& process) {
+  Line line(out);
+  line.number("pid", process.pid);
+  line.number("ppid", process.ppid);
+  if (process.pid_ns) line.number("pid_ns", *process.pid_ns);
+  line.ns_as_epoch("start_time", process.start_ns);
+  if (!process.alive) line.ns_as_epoch("end_time", process.end_ns);
+  line.ns_as_seconds("wall_time", std::max<std::int64_t>(process.end_ns - process.start_ns, 0));
+  if (process.alive) line.flag("alive");
+  if (process.adopted) line.flag("adopted");
+  line.text("cmd", command_text(process.image.get(), process.comm));
+  if (process.image) {
+    line.words("argv", process.image->argv);
+    if (process.image->argv_truncated) line.flag("argv_truncated");
+    line.text("exe", process.image->exe);
+  }
+  line.text("comm", process.comm);
+  line.number("num_execs", process.num_execs);
+  if (process.exit_code) line.number("exit_code", *process.exit_code);
+  if (process.exit_signal) line.number("exit_signal", *process.exit_signal);
+  if (process.core_dumped) line.flag("core_dumped");
+  for_each_metric(process.usage, process.gauges, [&](const char* name, Unit unit, const auto& value) {
+    if (!value) return;
+    if (unit == Unit::ns)
+      line.ns_as_seconds(name, *value);
+    else
+      line.unsigned_number(name, *value);
+  });
+  if (process.uid) line.number("uid", *process.uid);
+  if (process.sid) line.number("sid", *process.sid);
+  if (process.cgroup_id) line.unsigned_number("cgroup_id", *process.cgroup_id);
+  line.number("depth", process.depth);
+  line.end();
+}
+
+std::string usage_line(const Report& report, const Machine& machine) {
+  Json processes = Json::object();
+  std::unordered_map<pid_t, int> used;
+  for (const ReportedProcess& row : report.processes) {
+    int times = ++used[row.pid];
+    std::string key = std::to_string(row.pid);
+    if (times > 1) key += "#" + std::to_string(times);
+    Json states = Json::object();
+    for (auto& [state, count] : row.states) states[state] = count;
+    Json process = {{"pcpu", percent_value(row.pcpu)}};
+    if (row.rss_bytes) {
+      process["pmem"] = percent_value(100.0 * static_cast<double>(*row.rss_bytes) / machine.memory_bytes);
+      process["rss"] = *row.rss_bytes;
+    }
+    if (row.vsz_bytes) process["vsz"] = *row.vsz_bytes;
+    process["timestamp"] = iso_time(row.time_ns);
+    process["etime"] = elapsed_text(row.elapsed_ns);
+    process["stat"] = std::move(states);
+    process["cmd"] = command_text(row.image.get(), row.comm);
+    process["pcpu_interval"] = percent_value(row.pcpu_interval);
+    process["cpu_time"] = seconds(row.cpu_ns);
+    if (row.pss_bytes) process["pss"] = *row.pss_bytes;
+    processes[key] = std::move(process);
+  }
+  Json line = {{"timestamp", iso_time(report.time_ns)},
+               {"num_samples", report.num_samples},
+               {"processes", std::move(processes)}};
+  if (report.others)
+    line["others"] = {{"count", report.others},
+                      {"cpu_time", seconds(report.others_cpu_ns)},
+                      {"peak_rss_max", report.others_peak_rss_max_bytes}};
+  line["totals"] = totals_json(report.totals, report.num_samples);
+  line["averages"] = averages_json(report.averages, report.num_samples);
+  return dump(line) + "\n";
+}
+
+Fields summary_fields(const Summary& summary) {
+  auto text_or_null = [](const std::string& text) -> Value {
+    if (text.empty()) return std::monostate{};
+    return text;
+  };
+  const Completeness& complete = summary.completeness;
+  return {
+      {"exit_code", field(summary.exit_code)},
+      {"command", summary.command},
+      {"logs_prefix", summary.logs_prefix},
+      {"wall_clock_time", summary.wall_clock_s},
+      {"peak_rss", field(summary.peak_rss_bytes)},
+      {"average_rss", field(summary.average_rss_bytes)},
+      {"peak_vsz", field(summary.peak_vsz_bytes)},
+      {"average_vsz", field(summary.average_vsz_bytes)},
+      {"peak_pmem", field(summary.peak_pmem)},
+      {"average_pmem", field(summary.average_pmem)},
+      {"peak_pcpu", field(summary.peak_pcpu)},
+      {"average_pcpu", field(summary.average_pcpu)},
+      {"num_samples", static_cast<std::int64_t>(summary.num_samples)},
+      {"num_reports", static_cast<std::int64_t>(summary.num_reports)},
+      {"start_time", seconds(summary.start_ns)},
+      {"end_time", seconds(summary.end_ns)},
+      {"working_directory", summary.working_directory},
+      {"num_processes", static_cast<std::int64_t>(summary.num_processes)},
+      {"num_execs", static_cast<std::int64_t>(complete.execs)},
+      {"cpu_time", seconds(summary.cpu_ns)},
+      {"user_time", seconds(summary.user_ns)},
+      {"system_time", seconds(summary.system_ns)},
+      {"max_processes", static_cast<std::int64_t>(summary.max_processes)},
+      {"num_failed", static_cast<std::int64_t>(summary.num_failed)},
+      {"peak_rss_time", summary.peak_rss_time_ns ? Value(seconds(*summary.peak_rss_time_ns)) : std::monostate{}},
+      {"peak_pss", field(summary.peak_pss_bytes)},
+      {"termination", text_or_null(summary.termination)},
+      {"exit_signal", field(summary.exit_signal)},
+      // Beyond the record: for the summary that is printed.
+      {"lost", static_cast<std::int64_t>(complete.lost() + complete.lost_argv)},
+      {"alive_at_end", static_cast<std::int64_t>(complete.alive_at_end)},
+      {"exact", complete.exact()},
+  };
+}
+
+std::string info_text(const RunInfo& info, const Summary& summary) {
+  Json execution = Json::object();
+  for (auto& [name, value] : summary_fields(summary)) {
+    if (name == "lost" || name == "alive_at_end" || name == "exact") continue;  // in "completeness"
+    execution[name] = json_value(value);
+  }
+  Json environment = Json::object();
+  for (auto& [name, value] : info.environment) environment[name] = value;
+  const Completeness& complete = summary.completeness;
+  std::string command = join_argv(info.command);
+  Json json = {
+      {"command", command},
+      {"system",
+       {{"cpu_total", info.cpu_total},
+        {"memory_total", info.memory_total_bytes},
+        {"hostname", info.hostname},
+        {"uid", info.uid},
+        {"user", info.user}}},
+      {"env", std::move(environment)},
+      {"gpu", nullptr},
+      {"duct_version", std::string(version())},
+      {"schema_version", kSchemaVersion},
+      {"record_version", kRecordVersion},
+      {"execution_summary", std::move(execution)},
+      {"tracer",
+       {{"sampler", info.sampler},
+        {"tracer_version", std::string(version())},
+        {"kernel_release", info.kernel_release},
+        {"memory_method", summary.memory_method},
+        {"memory_error_bound", nullable(summary.memory_error_bound_bytes)},
+        {"startup_time", summary.startup_s},
+        {"overhead_cpu", summary.overhead_cpu_s}}},
+      {"completeness",
+       {{"forks", complete.forks},
+        {"execs", complete.execs},
+        {"exits", complete.exits},
+        {"alive_at_end", complete.alive_at_end},
+        {"lost_forks", complete.lost_forks},
+        {"lost_execs", complete.lost_execs},
+        {"lost_exits", complete.lost_exits},
+        {"lost_argv", complete.lost_argv},
+        {"spilled", complete.spilled},
+        {"exact", complete.exact()}}},
+      {"output_paths",
+       {{"stdout", info.paths.stdout_file},
+        {"stderr", info.paths.stderr_file},
+        {"usage", info.paths.usage},
+        {"info", info.paths.info},
+        {"processes", info.paths.processes},
+        {"prefix", info.paths.prefix}}},
+      {"working_directory", summary.working_directory},
+      {"message", info.message},
+  };
+  return dump(json) + "\n";
+}
+
+}  // namespace duct_bpf

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+#include "core/window.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace duct_bpf {
+namespace {
+
+double percent(double part, double whole) { return whole > 0 ? 100.0 * part / whole : 0; }
+
+void raise(double& maximum, double value) { maximum = std::max(maximum, value); }
+
+template <typename T>
+void raise(std::optional<T>& maximum, std::optional<T> value) {
+  if (value && (!maximum || *value > *maximum)) maximum = value;
+}
+
+}  // namespace
+
+// The tree's true CPU rate since the rate before, in percent. CPU time becomes known late: a running thread's with the
+// next tick of its CPU, a short-lived process's when the kernel lets go of it. What is more than the machine (or the
+// threads that there were) can have used in the stretch is carried into the next one, so that no rate is impossible
+// and nothing is lost from their sum.
+double Accountant::rate(std::uint64_t tree_cpu_ns, std::int64_t time_ns, std::uint64_t threads) {
+  std::int64_t before = last_rate_ns_ ? last_rate_ns_ : start_ns_;
+  std::int64_t elapsed = std::max<std::int64_t>(time_ns - before, 1);
+  std::uint64_t used = tree_cpu_ns > last_tree_cpu_ns_ ? tree_cpu_ns - last_tree_cpu_ns_ : 0;
+  used += carried_cpu_ns_;
+  double able = std::max(last_threads_, threads) + ended_since_sample_;
+  auto limit = static_cast<std::uint64_t>(std::min<double>(machine_.cpus, able) * static_cast<double>(elapsed));
+  carried_cpu_ns_ = used > limit ? used - limit : 0;
+  used -= carried_cpu_ns_;
+  last_tree_cpu_ns_ = std::max(tree_cpu_ns, last_tree_cpu_ns_);
+  last_rate_ns_ = time_ns;
+  last_threads_ = threads;
+  ended_since_sample_ = 0;
+  last_stretch_ = {elapsed, used};
+  return percent(static_cast<double>(used), static_cast<double>(elapsed));
+}
+
+void Accountant::raise_peak_rss(std::uint64_t bytes, std::int64_t time_ns) {
+  if (peak_rss_ && bytes <= *peak_rss_) return;
+  peak_rss_ = bytes;
+  peak_rss_time_ns_ = time_ns;
+}
+
+Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
+  Sample sample;
+  sample.time_ns = time_ns;
+  std::uint64_t live_cpu = 0, threads = 0;
+  for (auto& [key, entry] : tree.live()) {
+    Sighting& seen = entry.sighting;
+    if (seen.window != window_) {
+      seen = {};
+      seen.window = window_;
+    }
+    sample.processes++;
+    sample.rss_bytes += entry.rss_bytes;
+    sample.vsz_bytes += entry.vsz_bytes;
+    live_cpu += entry.cpu_ns - std::min(entry.cpu_ns, entry.cpu_before_ns);
+    threads += entry.threads;
+    seen.samples++;
+    seen.last_seen_ns = time_ns;
+    raise(seen.pcpu_max, percent(entry.cpu_ns, time_ns - entry.start_ns));
+    seen.rss_max = std::max(seen.rss_max, entry.rss_bytes);
+    seen.vsz_max = std::max(seen.vsz_max, entry.vsz_bytes);
+    raise(seen.pss_max, entry.pss_bytes);
+    auto state = std::find_if(seen.states.begin(), seen.states.end(), [&](auto& s) { return s.first == entry.state; });
+    if (state == seen.states.end())
+      seen.states.emplace_back(entry.state, 1);
+    else
+      state->second++;
+  }
+  sample.tree_cpu_ns = ended_cpu_ns_ + live_cpu;
+  // The first sample comes with the command's first instruction: there is no stretch before it to speak of.
+  bool first = samples_ == 0 && sample.processes > 0;
+  if (first) {
+    last_rate_ns_ = time_ns;
+    last_tree_cpu_ns_ = sample.tree_cpu_ns;
+    last_threads_ = threads;
+  } else {
+    peak_pcpu_before_last_ = run_max_.pcpu;
+    sample.cpu_percent = rate(sample.tree_cpu_ns, time_ns, threads);
+    any_rate_ = true;
+  }
+
+  Totals sums{.rss_bytes = static_cast<double>(sample.rss_bytes),
+              .vsz_bytes = static_cast<double>(sample.vsz_bytes),
+              .pmem = percent(sample.rss_bytes, machine_.memory_bytes),
+              .pcpu = sample.cpu_percent,
+              .processes = static_cast<double>(sample.processes)};
+  for (Totals* maximum : {&window_max_, &run_max_}) {
+    raise(maximum->rss_bytes, sums.rss_bytes);
+    raise(maximum->vsz_bytes, sums.vsz_bytes);
+    raise(maximum->pmem, sums.pmem);
+    raise(maximum->pcpu, sums.pcpu);
+    raise(maximum->processes, sums.processes);
+  }
+  for (Totals* sum : {&window_sum_, &run_sum_}) {
+    sum->rss_bytes += sums.rss_bytes;
+    sum->vsz_bytes += sums.vsz_bytes;
+    sum->pmem += sums.pmem;
+    sum->pcpu += sums.pcpu;
+    sum->processes += sums.processes;
+  }
+  raise_peak_rss(sample.rss_bytes, time_ns);
+  raise(peak_vsz_, std::optional(sample.vsz_bytes));
+  window_samples_++;
+  samples_++;
+  return sample;
+}
+
+ReportedProcess Accountant::reported(const LiveEntry& entry, std::int64_t time_ns) const {
+  const Sighting& seen = entry.sighting;
+  ReportedProcess row;
+  row.pid = entry.pid;
+  row.image = entry.image;
+  row.cpu_ns = entry.cpu_ns;
+  if (seen.window == window_) {
+    row.pcpu = seen.pcpu_max;
+    row.rss_bytes = seen.rss_max;
+    row.vsz_bytes = seen.vsz_max;
+    row.pss_bytes = seen.pss_max;
+    row.time_ns = seen.last_seen_ns;
+    for (auto& [state, count] : seen.states) row.states.emplace_back(state_text(state), count);
+  } else {
+    row.time_ns = time_ns;
+  }
+  row.elapsed_ns = std::max<std::int64_t>(row.time_ns - entry.start_ns, 0);
+  std::int64_t alive_ns = time_ns - std::max(entry.start_ns, window_start_ns_);
+  std::uint64_t used = entry.cpu_ns - std::min(entry.cpu_ns, entry.window_start_cpu_ns);
+  row.pcpu_interval = std::min(percent(used, std::max<std::int64_t>(alive_ns, 1)), 100.0 * machine_.cpus);
+  return row;
+}
+
+void Accountant::count_process(const Process& process, const std::optional<LiveEntry>& entry) {
+  auto beyond = [](std::optional<std::uint64_t> value, std::uint64_t before) {
+    return value ? *value - std::min(*value, before) : 0;
+  };
+  processes_++;
+  if (process.exit_signal || process.exit_code.value_or(0) != 0) failed_++;
+  cpu_ns_ += beyond(process.usage.cpu_time, entry ? entry->cpu_before_ns : 0);
+  user_ns_ += beyond(process.usage.user_time, entry ? entry->user_before_ns : 0);
+  system_ns_ += beyond(process.usage.system_time, entry ? entry->system_before_ns : 0);
+  // No concurrent peak can be lower than that of one of its processes.
+  if (process.gauges.peak_rss) raise_peak_rss(*process.gauges.peak_rss, process.end_ns);
+  raise(peak_vsz_, process.gauges.peak_vsz);
+}
+
+void Accountant::left_over(const Process& process, const std::optional<LiveEntry>& entry) {
+  count_process(process, entry);
+  std::uint64_t cpu = process.usage.cpu_time.value_or(0);
+  ended_cpu_ns_ += cpu - std::min(cpu, entry ? entry->cpu_before_ns : 0);
+}
+
+void Accountant::ended(const Process& process, const std::optional<LiveEntry>& entry) {
+  count_process(process, entry);
+  std::uint64_t cpu = process.usage.cpu_time.value_or(0);
+  ended_cpu_ns_ += cpu - std::min(cpu, entry ? entry->cpu_before_ns : 0);
+  ended_since_sample_++;
+
+  LiveEntry last = entry ? *entry : LiveEntry{};
+  last.pid = process.pid;
+  last.start_ns = process.start_ns;
+  last.image = process.image;
+  last.cpu_ns = std::max(cpu, last.cpu_ns);
+  ReportedProcess row = reported(last, process.end_ns);
+  row.comm = process.comm;
+  row.time_ns = process.end_ns;
+  row.elapsed_ns = std::max<std::int64_t>(process.end_ns - process.start_ns, 0);
+  raise(row.pcpu, percent(last.cpu_ns, row.elapsed_ns));
+  // What no sample saw is told by the ledger.
+  raise(row.rss_bytes, process.gauges.peak_rss_image ? process.gauges.peak_rss_image : process.gauges.peak_rss);
+  raise(row.vsz_bytes, process.gauges.peak_vsz);
+  window_process_peak_rss_ = std::max(window_process_peak_rss_, row.rss_bytes.value_or(0));
+  window_process_peak_vsz_ = std::max(window_process_peak_vsz_, row.vsz_bytes.value_or(0));
+  ended_.push_back(std::move(row));
+  if (ended_.size() >= 2 * max_reported_ + 64) fold_least(ended_, max_reported_);
+}
+
+// Keeps the `keep` rows that count: half of them the largest in CPU, the other half the largest in memory.
+void Accountant::fold_least(std::vector<ReportedProcess>& list, std::size_t keep) {
+  if (list.size() <= keep) return;
+  auto by_cpu = [](const ReportedProcess& a, const ReportedProcess& b) { return a.cpu_ns > b.cpu_ns; };
+  auto by_rss = [](const ReportedProcess& a, const ReportedProcess& b) {
+    return a.rss_bytes.value_or(0) > b.rss_bytes.value_or(0);
+  };
+  std::size_t half = keep / 2;
+  std::nth_element(list.begin(), list.begin() + half, list.end(), by_cpu);
+  std::nth_element(list.begin() + half, list.begin() + keep, list.end(), by_rss);
+  for (std::size_t i = keep; i < list.size(); i++) {
+    others_.count++;
+    others_.cpu_ns += list[i].cpu_ns;
+    others_.peak_rss_max = std::max(others_.peak_rss_max, list[i].rss_bytes.value_or(0));
+  }
+  list.resize(keep);
+}
+
+Report Accountant::report(ProcessTree& tree, std::int64_t time_ns) {
+  Report report;
+  report.time_ns = time_ns;
+  report.num_samples = window_samples_;
+  report.processes = std::move(ended_);
+  ended_.clear();
+  for (auto& [key, entry] : tree.live()) {
+    if (entry.sighting.window == window_) report.processes.push_back(reported(entry, time_ns));
+    entry.window_start_cpu_ns = entry.cpu_ns;
+  }
+  fold_least(report.processes, max_reported_);
+  report.others = others_.count;
+  report.others_cpu_ns = others_.cpu_ns;
+  report.others_peak_rss_max_bytes = others_.peak_rss_max;
+
+  report.totals = window_max_;
+  // Between the samples there was at least what each single process is known to have held.
+  raise(report.totals.rss_bytes, static_cast<double>(window_process_peak_rss_));
+  raise(report.totals.vsz_bytes, static_cast<double>(window_process_peak_vsz_));
+  raise(report.totals.pmem, percent(window_process_peak_rss_, machine_.memory_bytes));
+  if (window_samples_) {
+    auto n = static_cast<double>(window_samples_);
+    report.averages = {window_sum_.rss_bytes / n, window_sum_.vsz_bytes / n, window_sum_.pmem / n,
+                       window_sum_.pcpu / n, window_sum_.processes / n};
+  }
+  window_++;
+  window_start_ns_ = time_ns;
+  window_samples_ = 0;
+  window_max_ = window_sum_ = {};
+  window_process_peak_rss_ = window_process_peak_vsz_ = 0;
+  others_ = {};
+  reports_++;
+  return report;
+}
+
+void Accountant::finish(std::int64_t time_ns) {
+  // A last stretch that is short says little by itself: it is taken together with the one before.
+  Stretch before = last_stretch_;
+  double last = rate(ended_cpu_ns_, time_ns, last_threads_);
+  if (any_rate_ && last_stretch_.ns < before.ns / 2) {
+    last = percent(last_stretch_.cpu_ns + before.cpu_ns, last_stretch_.ns + before.ns);
+    run_max_.pcpu = peak_pcpu_before_last_;
+  }
+  any_rate_ = true;
+  raise(run_max_.pcpu, last);
+  raise(window_max_.pcpu, last);
+}
+
+void Accountant::summarize(Summary& summary) const {
+  summary.num_samples = samples_;
+  summary.num_reports = reports_;
+  summary.num_processes = processes_;
+  summary.num_failed = failed_;
+  summary.cpu_ns = cpu_ns_;
+  summary.user_ns = user_ns_;
+  summary.system_ns = system_ns_;
+  summary.peak_rss_bytes = peak_rss_;
+  if (peak_rss_) {
+    summary.peak_rss_time_ns = peak_rss_time_ns_;
+    summary.peak_pmem = percent(*peak_rss_, machine_.memory_bytes);
+  }
+  summary.peak_vsz_bytes = peak_vsz_;
+  if (samples_) {
+    auto n = static_cast<double>(samples_);
+    summary.average_rss_bytes = run_sum_.rss_bytes / n;
+    summary.average_vsz_bytes = run_sum_.vsz_bytes / n;
+    summary.average_pmem = run_sum_.pmem / n;
+  }
+  if (any_rate_) summary.peak_pcpu = run_max_.pcpu;
+  if (summary.wall_clock_s > 0)
+    summary.average_pcpu = percent(static_cast<double>(cpu_ns_), summary.wall_clock_s * 1e9);
+}
+
+}  // namespace duct_bpf

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Folds samples and ended processes into reports (one per report interval) and into the totals of the run. Pure.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/process_tree.hpp"
+
+namespace duct_bpf {
+
+struct Machine {
+  unsigned cpus = 1;
+  std::uint64_t memory_bytes = 1;
+};
+
+// A process as one report shows it: maxima over the samples of the window, the latest where there is no maximum.
+struct ReportedProcess {
+  pid_t pid = 0;
+  std::shared_ptr<const Image> image;
+  std::string comm;
+  double pcpu = 0;            // ps's: CPU time since it started / time since it started, percent
+  double pcpu_interval = 0;   // CPU time in the window / time alive in it, percent
+  std::uint64_t cpu_ns = 0;   // since it started
+  std::optional<std::uint64_t> rss_bytes, vsz_bytes, pss_bytes;
+  std::int64_t time_ns = 0;   // when it was last seen, or ended
+  std::int64_t elapsed_ns = 0;
+  std::vector<std::pair<std::string, std::uint32_t>> states;
+};
+
+struct Totals {
+  double rss_bytes = 0, vsz_bytes = 0, pmem = 0, pcpu = 0, processes = 0;
+};
+
+struct Report {
+  std::int64_t time_ns = 0;
+  std::uint64_t num_samples = 0;
+  std::vector<ReportedProcess> processes;
+  std::uint64_t others = 0;  // processes left out of the list, and what they amount to
+  std::uint64_t others_cpu_ns = 0, others_peak_rss_max_bytes = 0;
+  Totals totals;    // maxima of the simultaneous sums
+  Totals averages;  // means over the samples
+};
+
+class Accountant {
+ public:
+  Accountant(Machine machine, std::size_t max_reported, std::int64_t start_ns)
+      : machine_(machine), max_reported_(max_reported), start_ns_(start_ns), window_start_ns_(start_ns) {}
+
+  // Takes the tree's present state as a sample at `time_ns`.
+  Sample sample(ProcessTree& tree, std::int64_t time_ns);
+  // A process has left the tree; `entry` is what was known of it while it lived.
+  void ended(const Process& process, const std::optional<LiveEntry>& entry);
+  // A process that lives on when the run is over, or a zombie: counts for the totals of the run alone.
+  void left_over(const Process& process, const std::optional<LiveEntry>& entry);
+  // True if something happened since the last report.
+  bool anything_to_report() const { return window_samples_ > 0 || others_.count > 0 || !ended_.empty(); }
+  Report report(ProcessTree& tree, std::int64_t time_ns);
+  // The last stretch of the run, from the last sample to its end.
+  void finish(std::int64_t time_ns);
+
+  // Fills in what is measured here: peaks, averages, counts, CPU.
+  void summarize(Summary& summary) const;
+
+ private:
+  struct Folded {
+    std::uint64_t count = 0, cpu_ns = 0, peak_rss_max = 0;
+  };
+  double rate(std::uint64_t tree_cpu_ns, std::int64_t time_ns, std::uint64_t threads);
+  ReportedProcess reported(const LiveEntry& entry, std::int64_t time_ns) const;
+  void fold_least(std::vector<ReportedProcess>& list, std::size_t keep);
+  void count_process(const Process& process, const std::optional<LiveEntry>& entry);
+  void raise_peak_rss(std::uint64_t bytes, std::int64_t time_ns);
+
+  Machine machine_;
+  std::size_t max_reported_;
+  std::int64_t start_ns_;
+
+  // The present window.
+  std::uint64_t window_ = 1;
+  std::int64_t window_start_ns_;
+  std::uint64_t window_samples_ = 0;
+  Totals window_max_, window_sum_;
+  double window_pcpu_weight_ = 0;
+  std::uint64_t window_process_peak_rss_ = 0, window_process_peak_vsz_ = 0;
+  std::vector<ReportedProcess> ended_;
+  Folded others_;
+
+  // CPU rate between samples.
+  std::uint64_t ended_cpu_ns_ = 0;  // of processes that have left the tree
+  std::uint64_t last_tree_cpu_ns_ = 0;
+  std::int64_t last_rate_ns_ = 0;
+  std::uint64_t carried_cpu_ns_ = 0;
+  std::uint64_t ended_since_sample_ = 0, last_threads_ = 1;
+  struct Stretch {
+    std::int64_t ns = 0;
+    std::uint64_t cpu_ns = 0;
+  } last_stretch_;
+  double peak_pcpu_before_last_ = 0;
+
+  // The run.
+  std::uint64_t samples_ = 0, reports_ = 0;
+  Totals run_max_, run_sum_;
+  bool any_rate_ = false;
+  std::optional<std::uint64_t> peak_rss_, peak_vsz_;
+  std::int64_t peak_rss_time_ns_ = 0;
+  std::uint64_t processes_ = 0, failed_ = 0, cpu_ns_ = 0, user_ns_ = 0, system_ns_ = 0;
+};
+
+}  // namespace duct_bpf
