@@ -41,7 +41,7 @@ enum news_kind {
 	NEWS_END = 3,   /* struct news_process: group is gone, numbers are final */
 	NEWS_STATE = 4, /* struct news_process: not gone yet (alive or zombie), numbers as of now */
 	NEWS_LIVE = 5,  /* struct news_live: what changed since the sample before */
-	NEWS_IDLE = 6,  /* struct news_header alone: nothing of the tree lives any more */
+	NEWS_EXIT = 6,  /* struct news_exit: its last thread has entered exit; NEWS_END follows once it is off the CPU */
 };
 
 struct news_header {
@@ -55,7 +55,6 @@ enum process_flags {
 	PROC_ADOPTED = 1u << 0,     /* lived before tracing began */
 	PROC_EXITED = 1u << 1,      /* last thread has entered exit: wait_status and end_ns are valid */
 	PROC_BORROWED_MM = 1u << 2, /* image shares its parent's address space (vfork): memory is the parent's */
-	PROC_RESTING = 1u << 3,     /* NEWS_STATE: a zombie off the CPU for good, its numbers are final */
 };
 
 /* What is known of a process apart from its usage. */
@@ -122,6 +121,13 @@ struct news_process {
 	struct usage_counts usage;
 };
 
+struct news_exit {
+	struct news_header header;
+	u64 key;
+	u64 leader; /* what `on_free` is to be run with */
+};
+ABI_SIZE(struct news_exit, 32);
+
 struct news_live {
 	struct news_header header;
 	u64 key;
@@ -157,6 +163,7 @@ struct group_slot {
 	struct process_info info;
 	struct usage_counts seen; /* threads visited in the present pass of the iterator */
 	u64 mm;                   /* address of its address space */
+	u64 leader;               /* address of its leader's task */
 	u64 peak_rss_before;      /* of the images before the present one */
 	u64 maxrss_at_exec;       /* signal->maxrss (pages) when the present image began */
 	u64 pass;

@@ -6,10 +6,7 @@
 #ifndef DUCT_BPF_TASK_READ_H
 #define DUCT_BPF_TASK_READ_H
 
-extern const volatile unsigned int nr_cpus;
-extern const volatile unsigned int page_shift;
-extern unsigned int tracer_pid_level;
-extern unsigned long long percpu_offsets[];
+#include "maps.bpf.h"
 
 #define READ(from, ...) BPF_CORE_READ(from, __VA_ARGS__)
 
@@ -118,6 +115,18 @@ static __always_inline void add_task_usage(struct usage_counts *usage, struct ta
 	if (bpf_core_field_exists(task->task_path))                                                                   \
 		usage->name += READ(task, task_path);
 #include "metrics.def"
+}
+
+/*
+ * The group's totals will not change any more: all threads were released, or there is just a zombie leader that has left
+ * its CPU for good.
+ */
+static __always_inline bool is_resting(struct signal_struct *signal, struct task_struct *leader)
+{
+	int threads = READ(signal, nr_threads);
+
+	return threads == 0 || (threads == 1 && READ(leader, exit_state) && task_state(leader) & KERNEL_TASK_DEAD &&
+				!READ(leader, on_cpu));
 }
 
 /* Status as wait() will report it; `leader_exit_code` counts unless the group was ended as a whole. */

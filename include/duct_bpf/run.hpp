@@ -50,7 +50,7 @@ struct Options {
   std::size_t max_argv_bytes = 32 * 1024;
   std::size_t usage_max_processes = 1000;  // per report; the least are summed in "others"
   double drain_time_s = 1.0;            // at most this long for stragglers at the end
-  std::size_t ring_bytes = 4 << 20;     // power of two
+  std::size_t ring_bytes = 2 << 20;     // power of two
   std::size_t ledger_entries = 0;       // processes alive at once; 0: from the kernel's pid_max
   std::chrono::steady_clock::time_point launched = std::chrono::steady_clock::now();  // for startup_time
 };

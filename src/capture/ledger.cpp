@@ -38,7 +38,7 @@ void Ledger::on_message(std::span<const std::byte> message) {
                    else
                      states_.push_back(std::move(process));
                  },
-                 [](const IdleEvent&) {},
+                 [&](const ExitEvent& exit) { exits_.push_back(exit); },
              },
              *event);
 }
@@ -87,26 +87,35 @@ void Ledger::take_adopted() {
   adopted_.clear();
 }
 
+void Ledger::sweep() {
+  tracer_.want_exits();
+  drain();
+  // Most have ended by themselves, with their record behind the exit in the ring.
+  auto gone = [this](const ExitEvent& exit) { return !tree_.live().contains(exit.key); };
+  std::erase_if(exits_, gone);
+  for (const ExitEvent& exit : exits_) tracer_.finish(exit.leader);
+  drain();
+  std::erase_if(exits_, gone);
+}
+
 void Ledger::finish(const std::function<bool(std::int64_t)>& may_wait) {
+  Tracer::Left left;
   for (;;) {
     drain();
-    std::size_t left = tracer_.finish_reaped();
+    left = tracer_.finish_all();
     drain();
-    if (!left) return;
-    states_.clear();
-    tracer_.read_states([this](std::span<const std::byte> message) { on_message(message); });
-    // A group may be visited twice in a pass when its threads come and go: the last word counts.
-    std::reverse(states_.begin(), states_.end());
-    std::stable_sort(states_.begin(), states_.end(), [](auto& a, auto& b) { return a.key < b.key; });
-    states_.erase(std::unique(states_.begin(), states_.end(), [](auto& a, auto& b) { return a.key == b.key; }),
-                  states_.end());
-    bool settled = states_.size() >= left && std::none_of(states_.begin(), states_.end(), [](const ProcessEvent& state) {
-                     return state.exited && !state.resting;
-                   });
-    if (settled || !may_wait(monotonic_now_ns())) break;
+    if (!left.exiting || !may_wait(monotonic_now_ns())) break;
     // In the middle of an exit: nothing tells when it is done, so look again soon.
-    ::poll(nullptr, 0, 2);
+    ::poll(nullptr, 0, 1);
   }
+  if (!left.alive && !left.exiting) return;
+  states_.clear();
+  tracer_.read_states([this](std::span<const std::byte> message) { on_message(message); });
+  // A group may be visited twice in a pass when its threads come and go: the last word counts.
+  std::reverse(states_.begin(), states_.end());
+  std::stable_sort(states_.begin(), states_.end(), [](auto& a, auto& b) { return a.key < b.key; });
+  states_.erase(std::unique(states_.begin(), states_.end(), [](auto& a, auto& b) { return a.key == b.key; }),
+                states_.end());
   auto states = std::move(states_);
   states_.clear();
   for (ProcessEvent& state : states) hand_out(std::move(state));
@@ -130,7 +139,7 @@ Completeness Ledger::completeness(const TracerCounts& counts) const {
   complete.alive_at_end = alive_;
   complete.lost_forks = counts.lost_forks_full + counts.lost_forks_busy + counts.missed_forks;
   complete.lost_execs = counts.missed_execs;
-  // Whoever entered the ledger must have come out of it.
+  // Whoever entered the ledger must have come out of it, with its numbers.
   std::uint64_t accounted = ended_ + alive_;
   complete.lost_exits = known > accounted ? known - accounted : 0;
   complete.lost_argv = counts.lost_argv;

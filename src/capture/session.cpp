@@ -30,6 +30,7 @@ namespace duct_bpf {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kSweepDelayNs = 3'000'000, kSlowestSweepNs = kSecond / 10;
 
 bool shows_stdout(OutputView view) { return view == OutputView::all || view == OutputView::stdout_only; }
 bool shows_stderr(OutputView view) { return view == OutputView::all || view == OutputView::stderr_only; }
@@ -60,6 +61,7 @@ class Session final : public LedgerListener {
   // While it runs.
   void on_process_end(const Process& process) override;
   void drain() { ledger_->drain(); }
+  void sweep_later(std::int64_t delay_ns);
   void take_sample();
   void write_report();
   void on_signal(const signalfd_siginfo& info);
@@ -97,7 +99,7 @@ class Session final : public LedgerListener {
   Fd attached_;  // pidfd
   std::unique_ptr<Pty> pty_;
   std::vector<std::unique_ptr<OutputFollower>> followers_;
-  Timer sample_timer_, duration_timer_, progress_timer_;
+  Timer sample_timer_, duration_timer_, progress_timer_, sweep_timer_;
 
   std::int64_t start_wall_ns_ = 0, start_monotonic_ns_ = 0, end_monotonic_ns_ = 0;
   std::int64_t exec_monotonic_ns_ = 0;
@@ -292,7 +294,21 @@ Result<void> Session::start_timers() {
   return loop_.watch(tracer_->news_fd(), EPOLLIN, [this](std::uint32_t) {
     drain();
     stop_if_all_ended();
+    sweep_later(kSweepDelayNs);
   });
+}
+
+// A process is at rest soon after its exit, and from then on it may vanish: it is looked at once, a little later.
+void Session::sweep_later(std::int64_t delay_ns) {
+  if (sweep_timer_ || !ledger_->has_exits()) return;
+  auto timer = loop_.add_timer(static_cast<std::uint64_t>(delay_ns), 0, [this, delay_ns](std::uint64_t) {
+    sweep_timer_.cancel();
+    ledger_->sweep();
+    stop_if_all_ended();
+    // Those left take their time to exit (much memory, a debugger): no hurry.
+    sweep_later(std::min(2 * delay_ns, kSlowestSweepNs));
+  });
+  if (timer) sweep_timer_ = std::move(*timer);
 }
 
 void Session::on_process_end(const Process& process) {

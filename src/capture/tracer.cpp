@@ -74,6 +74,16 @@ std::size_t power_of_two_up_to(std::size_t wish) {
   return size;
 }
 
+// Keys of a hash that the kernel side may be adding to.
+template <typename Key>
+std::vector<Key> all_keys(int map_fd) {
+  std::vector<Key> keys;
+  Key key;
+  for (const Key* previous = nullptr; bpf_map_get_next_key(map_fd, previous, &key) == 0; previous = &keys.back())
+    keys.push_back(key);
+  return keys;
+}
+
 class KernelTracer final : public Tracer {
  public:
   ~KernelTracer() override {
@@ -86,23 +96,23 @@ class KernelTracer final : public Tracer {
 
   void close() override { __atomic_store_n(&object_->bss->closed, 1u, __ATOMIC_SEQ_CST); }
   void expect_command() override { object_->bss->expect_command = 1; }
-  Result<std::uint64_t> adopt_session() override { return adopt(true, 0); }
-  Result<std::uint64_t> adopt_process(pid_t pid) override { return adopt(false, pid); }
+  Result<std::uint64_t> adopt_session() override { return adopt(0); }
+  Result<std::uint64_t> adopt_process(pid_t pid) override { return adopt(pid); }
   int news_fd() const override { return ring_buffer__epoll_fd(ring_); }
   void drain(const Sink& sink) override;
   bool read_live(const Sink& sink) override { return read_tasks(false, sink); }
   bool read_states(const Sink& sink) override { return read_tasks(true, sink); }
-  std::size_t finish_reaped() override;
+  void finish(std::uint64_t leader) override { run_program(object_->progs.on_free, leader); }
+  Left finish_all() override;
+  void want_exits() override { __atomic_store_n(&object_->bss->sweep_wanted, 0u, __ATOMIC_SEQ_CST); }
   TracerCounts counts() const override;
 
  private:
   static int on_message(void* self, void* data, std::size_t size);
   void collect_spilled();
-  template <typename Key, typename Value>
-  void take_all(bpf_map* map, const std::function<void(const Key&, const Value&)>& visit);
   bool read_tasks(bool full, const Sink& sink);
-  int run_program(const bpf_program* program, std::uint64_t argument, std::uint32_t* answer = nullptr);
-  Result<std::uint64_t> adopt(bool session, pid_t pid);
+  int run_program(const bpf_program* program, std::uint64_t argument);
+  Result<std::uint64_t> adopt(pid_t pid);  // 0: our session
   bool attach();
   void learn_percpu_offsets(unsigned cpus);
   std::uint64_t missed(const bpf_program* program) const;
@@ -142,26 +152,23 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   // Processes of the machine cannot be more than its pids; a default of 4 million pids would cost 64 MiB of buckets.
   std::size_t entries = config.ledger_entries;
   if (!entries) entries = std::clamp<std::size_t>(read_number("/proc/sys/kernel/pid_max") * 2, 4096, 262144);
-  std::size_t late_small = 65536, late_chunks = 16384, exited = 16384;
+  std::size_t late_news = 32768, late_chunks = 16384;
   if (!facts->has_bpf_allocator) {
     // Before 6.1 a hash that allocates inside a tracepoint may deadlock, so all is allocated at the start.
     entries = std::min<std::size_t>(entries, 65536);
-    late_small = 4096;
+    late_news = 8192;
     late_chunks = 256;
-    exited = 4096;
-    for (bpf_map* map : {object_->maps.groups, object_->maps.late_forks, object_->maps.late_ends,
-                         object_->maps.late_execs, object_->maps.exited})
+    for (bpf_map* map : {object_->maps.groups, object_->maps.late_news, object_->maps.late_execs, object_->maps.exited})
       bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~BPF_F_NO_PREALLOC);
   }
   bpf_map__set_max_entries(object_->maps.groups, entries);
-  bpf_map__set_max_entries(object_->maps.exited, exited);
-  bpf_map__set_max_entries(object_->maps.late_forks, late_small);
-  bpf_map__set_max_entries(object_->maps.late_ends, late_small);
+  bpf_map__set_max_entries(object_->maps.late_news, late_news);
   bpf_map__set_max_entries(object_->maps.late_execs, late_chunks);
   bpf_map__set_max_entries(object_->maps.news, power_of_two_up_to(std::max<std::size_t>(config.ring_bytes, 4096)));
   bpf_map__set_max_entries(object_->maps.exec_scratch, cpus);
   std::size_t scratch = 16 + sizeof(abi::news_exec) + abi::ABI_EXE_BYTES + config.max_argv_bytes + abi::ABI_SPILL_CHUNK;
   bpf_map__set_value_size(object_->maps.exec_scratch, (scratch + 7) / 8 * 8);
+  object_->rodata->adopts = config.adopts;
   bpf_program__set_autoload(object_->progs.adopt, config.adopts);
 
   // libbpf raises the limit on locked memory where the kernel counts maps against it (before 5.11): not for the command.
@@ -199,14 +206,12 @@ bool KernelTracer::attach() {
   return true;
 }
 
-int KernelTracer::run_program(const bpf_program* program, std::uint64_t argument, std::uint32_t* answer) {
+int KernelTracer::run_program(const bpf_program* program, std::uint64_t argument) {
   bpf_test_run_opts options{};
   options.sz = sizeof options;
   options.ctx_in = &argument;
   options.ctx_size_in = sizeof argument;
-  int error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
-  if (answer) *answer = options.retval;
-  return error;
+  return bpf_prog_test_run_opts(bpf_program__fd(program), &options);
 }
 
 void KernelTracer::learn_percpu_offsets(unsigned cpus) {
@@ -215,7 +220,7 @@ void KernelTracer::learn_percpu_offsets(unsigned cpus) {
     options.sz = sizeof options;
     options.flags = BPF_F_TEST_RUN_ON_CPU;
     options.cpu = cpu;
-    if (bpf_prog_test_run_opts(bpf_program__fd(object_->progs.learn_percpu_offset), &options)) {
+    if (bpf_prog_test_run_opts(bpf_program__fd(object_->progs.arm), &options)) {
       // A CPU that is offline has nothing in its counters, but a sum that leaves one out must not be called exact.
       object_->bss->percpu_offsets[0] = 0;
       return;
@@ -239,55 +244,40 @@ void KernelTracer::drain(const Sink& sink) {
   sink_ = nullptr;
 }
 
-template <typename Key, typename Value>
-void KernelTracer::take_all(bpf_map* map, const std::function<void(const Key&, const Value&)>& visit) {
-  int fd = bpf_map__fd(map);
-  Key key;
-  Value value;
-  while (bpf_map_get_next_key(fd, nullptr, &key) == 0) {
-    if (bpf_map_lookup_elem(fd, &key, &value) == 0) visit(key, value);
-    if (bpf_map_delete_elem(fd, &key)) break;
-  }
-}
-
 void KernelTracer::collect_spilled() {
   collected_ = __atomic_load_n(&object_->bss->counters.spilled, __ATOMIC_ACQUIRE);
-  auto hand_out = [this](const void* message, std::size_t size) {
-    (*sink_)({static_cast<const std::byte*>(message), size});
-  };
-  take_all<std::uint64_t, abi::news_fork>(
-      object_->maps.late_forks, [&](auto&, const abi::news_fork& fork) { hand_out(&fork, sizeof fork); });
+  std::vector<std::string> messages;
+
+  int fd = bpf_map__fd(object_->maps.late_news);
+  for (std::uint64_t number : all_keys<std::uint64_t>(fd)) {
+    abi::news_process news;
+    if (bpf_map_lookup_elem(fd, &number, &news)) continue;
+    bpf_map_delete_elem(fd, &number);
+    messages.emplace_back(reinterpret_cast<const char*>(&news), sizeof news);
+  }
 
   // Pieces of exec messages come in any order; one whose pieces are not all there yet is completed the next time.
-  static_assert(sizeof(abi::exec_chunk) == abi::ABI_SPILL_CHUNK);
-  std::map<std::uint64_t, std::map<std::uint32_t, abi::exec_chunk>> parts;
-  std::map<std::uint64_t, std::uint32_t> expected;
-  int fd = bpf_map__fd(object_->maps.late_execs);
-  std::vector<abi::chunk_key> keys;
-  abi::chunk_key key;
-  for (abi::chunk_key* previous = nullptr; bpf_map_get_next_key(fd, previous, &key) == 0; previous = &keys.back())
-    keys.push_back(key);
-  for (const abi::chunk_key& each : keys) {
-    abi::exec_chunk chunk;
-    if (bpf_map_lookup_elem(fd, &each, &chunk)) continue;
-    parts[each.image_id].emplace(each.part, chunk);
-    expected[each.image_id] = each.parts;
-  }
-  std::string message;
-  for (auto& [image, pieces] : parts) {
-    if (pieces.size() != expected[image]) continue;
-    message.clear();
-    for (auto& [part, chunk] : pieces) {
-      message.append(reinterpret_cast<const char*>(chunk.bytes), sizeof chunk.bytes);
-      abi::chunk_key done{image, part, expected[image]};
-      bpf_map_delete_elem(fd, &done);
+  std::map<std::uint64_t, std::vector<abi::chunk_key>> pieces;
+  fd = bpf_map__fd(object_->maps.late_execs);
+  for (const abi::chunk_key& key : all_keys<abi::chunk_key>(fd)) pieces[key.image_id].push_back(key);
+  for (auto& [image, keys] : pieces) {
+    if (keys.size() != keys[0].parts) continue;
+    std::string message(keys.size() * abi::ABI_SPILL_CHUNK, '\0');
+    for (const abi::chunk_key& key : keys) {
+      bpf_map_lookup_elem(fd, &key, message.data() + static_cast<std::size_t>(key.part) * abi::ABI_SPILL_CHUNK);
+      bpf_map_delete_elem(fd, &key);
     }
+    messages.push_back(std::move(message));
+  }
+
+  // In the order in which it happened: a fork before the exec, that before the end.
+  auto time = [](const std::string& message) {
     abi::news_header header;
     std::memcpy(&header, message.data(), sizeof header);
-    if (header.size <= message.size()) hand_out(message.data(), header.size);
-  }
-  take_all<std::uint64_t, abi::news_process>(
-      object_->maps.late_ends, [&](auto&, const abi::news_process& end) { hand_out(&end, sizeof end); });
+    return header.time_ns;
+  };
+  std::stable_sort(messages.begin(), messages.end(), [&](auto& a, auto& b) { return time(a) < time(b); });
+  for (const std::string& message : messages) (*sink_)(std::as_bytes(std::span(message)));
 }
 
 bool KernelTracer::read_tasks(bool full, const Sink& sink) {
@@ -317,24 +307,24 @@ bool KernelTracer::read_tasks(bool full, const Sink& sink) {
   }
 }
 
-std::size_t KernelTracer::finish_reaped() {
+Tracer::Left KernelTracer::finish_all() {
   int fd = bpf_map__fd(object_->maps.groups);
-  // Keys first: entries go away while we look.
-  std::vector<std::uint64_t> keys;
-  std::uint64_t key;
-  for (const std::uint64_t* previous = nullptr; bpf_map_get_next_key(fd, previous, &key) == 0; previous = &keys.back())
-    keys.push_back(key);
-  std::size_t left = 0;
-  for (std::uint64_t each : keys) {
-    std::uint32_t answer = 2;
-    if (run_program(object_->progs.finish, each, &answer) == 0 && answer == 1) left++;
+  Left left;
+  abi::group_slot slot;
+  for (std::uint64_t key : all_keys<std::uint64_t>(fd)) {
+    if (bpf_map_lookup_elem(fd, &key, &slot)) continue;
+    if (!(slot.info.flags & abi::PROC_EXITED)) {
+      left.alive++;
+      continue;
+    }
+    finish(slot.leader);
+    if (bpf_map_lookup_elem(fd, &key, &slot) == 0) left.exiting++;
   }
   return left;
 }
 
-Result<std::uint64_t> KernelTracer::adopt(bool session, pid_t pid) {
+Result<std::uint64_t> KernelTracer::adopt(pid_t pid) {
   auto* state = object_->bss;
-  run_program(object_->progs.arm, session);
   state->attach_tgid = pid;
   __atomic_store_n(&state->adopting, 1u, __ATOMIC_SEQ_CST);
   // A child forked while a pass runs may be behind the pass; its parent was added, so a pass that adds none is the last.

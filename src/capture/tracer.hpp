@@ -19,7 +19,7 @@ namespace duct_bpf {
 
 struct TracerConfig {
   std::size_t max_argv_bytes = 32 * 1024;
-  std::size_t ring_bytes = 4 << 20;
+  std::size_t ring_bytes = 2 << 20;
   std::size_t ledger_entries = 0;  // 0: from the kernel's limits on processes
   bool adopts = false;             // adopt_session or adopt_process will be called
 };
@@ -57,7 +57,15 @@ class Tracer {
   virtual void drain(const Sink& sink) = 0;         // ring and spill maps
   virtual bool read_live(const Sink& sink) = 0;     // NEWS_LIVE of each process that changed; false: failed
   virtual bool read_states(const Sink& sink) = 0;   // NEWS_STATE of each process still there
-  virtual std::size_t finish_reaped() = 0;          // ends groups that were reaped; returns entries left in the ledger
+  // Ends the group of that leader (of an exit's news) if it is at rest: its last news is in the ring then.
+  virtual void finish(std::uint64_t leader) = 0;
+  // The same for all of the ledger; counts what is left there.
+  struct Left {
+    std::size_t alive = 0, exiting = 0;
+  };
+  virtual Left finish_all() = 0;
+  // From now on the first exit makes news_fd readable at once, so that finish can follow.
+  virtual void want_exits() = 0;
   virtual TracerCounts counts() const = 0;
 };
 

@@ -58,7 +58,6 @@ std::optional<Event> decode_process(std::span<const std::byte> message) {
   event.end_boot_ns = info.end_ns;
   event.final = news->header.kind == abi::NEWS_END;
   event.exited = (info.flags & abi::PROC_EXITED) != 0;
-  event.resting = (info.flags & abi::PROC_RESTING) != 0;
 
   Process& process = event.process;
   process.pid = info.pid;
@@ -95,6 +94,12 @@ std::optional<Event> decode_live(std::span<const std::byte> message) {
   return LiveEvent{live->key, live->cpu_ns, live->rss_bytes, live->vsz_bytes, live->threads, live->state};
 }
 
+std::optional<Event> decode_exit(std::span<const std::byte> message) {
+  auto exit = read_as<abi::news_exit>(message);
+  if (!exit) return std::nullopt;
+  return ExitEvent{exit->key, exit->leader};
+}
+
 }  // namespace
 
 std::optional<Event> decode(std::span<const std::byte> message) {
@@ -107,7 +112,7 @@ std::optional<Event> decode(std::span<const std::byte> message) {
     case abi::NEWS_END:
     case abi::NEWS_STATE: return decode_process(message);
     case abi::NEWS_LIVE: return decode_live(message);
-    case abi::NEWS_IDLE: return IdleEvent{};
+    case abi::NEWS_EXIT: return decode_exit(message);
   }
   return std::nullopt;
 }

@@ -42,7 +42,6 @@ struct ProcessEvent {
   std::uint64_t start_boot_ns = 0, end_boot_ns = 0;
   bool final = false;    // the group is gone
   bool exited = false;   // exit status is valid
-  bool resting = false;  // a zombie off the CPU: its numbers are final, too
   Process process;       // image, start_ns, end_ns and alive are for the tree to fill in
 };
 
@@ -53,9 +52,13 @@ struct LiveEvent {
   std::uint32_t state = 0;  // abi::live_bits
 };
 
-struct IdleEvent {};
+// Its last thread has entered exit; a final ProcessEvent follows once it is at rest.
+struct ExitEvent {
+  Key key = 0;
+  std::uint64_t leader = 0;  // what Tracer::finish wants
+};
 
-using Event = std::variant<ForkEvent, ExecEvent, ProcessEvent, LiveEvent, IdleEvent>;
+using Event = std::variant<ForkEvent, ExecEvent, ProcessEvent, LiveEvent, ExitEvent>;
 
 // Empty: too short for what it says it is, or of an unknown kind.
 std::optional<Event> decode(std::span<const std::byte> message);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Knobs, state, maps, and how a message gets to the tracer. */
+#ifndef DUCT_BPF_MAPS_H
+#define DUCT_BPF_MAPS_H
+
+/* --- knobs, set before loading --- */
+const volatile unsigned int nr_cpus = 1;
+const volatile unsigned int page_shift = 12;
+const volatile unsigned int max_argv_bytes = 32768;
+const volatile unsigned int wake_step_bytes = 256 * 1024; /* news between two wake-ups of the tracer */
+const volatile unsigned int adopts = 0;                   /* `adopt` will be run */
+
+/* --- state --- */
+struct counters counters;
+unsigned long long cpu_max_live[ABI_MAX_CPUS]; /* per CPU, so that no maximum is overwritten by another */
+unsigned long long percpu_offsets[ABI_EXACT_RSS_CPUS];
+unsigned long long probe_address; /* see arm */
+unsigned long long tracer_key;      /* the tracer's own thread group */
+unsigned long long tracer_session;  /* struct pid */
+unsigned int tracer_pid_level;
+unsigned int expect_command; /* the tracer's next child is the command */
+unsigned int closed;         /* the run is over: nobody joins any more */
+unsigned int adopting;       /* children of processes that are to be adopted are taken too */
+unsigned int sweep_wanted; /* exits since the tracer last looked for groups at rest */
+unsigned int full_states;    /* the iterator sends everything, not only what changed */
+unsigned long long pass_number;
+int attach_tgid; /* process that is adopted with its descendants, in the tracer's pid namespace; 0: its session */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768); /* set by the tracer */
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u64);
+	__type(value, struct group_slot);
+} groups SEC(".maps");
+
+/* Multi-threaded groups of which a thread has already been the last to exit: see on_exit. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u64);
+	__type(value, u8);
+} exited SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 2 << 20);
+} news SEC(".maps");
+
+/* Spill map: messages that found the ring full, by a number that is only there to be unique. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u64);
+	__type(value, struct news_process);
+} late_news SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct chunk_key);
+	__type(value, struct exec_chunk);
+} late_execs SEC(".maps");
+
+/* One exec message under construction per CPU. Larger than a per-CPU map's value may be. Size set by the tracer. */
+struct exec_scratch_head {
+	u64 sequence;
+	u64 unused;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, 16 + 48 + ABI_EXE_BYTES + 32768 + ABI_SPILL_CHUNK);
+} exec_scratch SEC(".maps");
+
+/* Its only use is its own address: see arm. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} cpu_probe SEC(".maps");
+
+#define count(field) __sync_fetch_and_add(&counters.field, 1)
+
+/* --- news --- */
+
+/* Wakes the tracer each time the unread bytes pass a multiple of the step: cheap, and never asleep over a full ring. */
+static __always_inline u64 wake_flag(u64 bytes)
+{
+	u64 unread = bpf_ringbuf_query(&news, BPF_RB_AVAIL_DATA);
+
+	return (unread + bytes) / wake_step_bytes != unread / wake_step_bytes ? BPF_RB_FORCE_WAKEUP
+									       : BPF_RB_NO_WAKEUP;
+}
+
+/* False: neither ring nor spill map had room. `message` is as large as what the map takes, whatever of it is sent. */
+static __always_inline bool send_or_spill(struct news_process *message, u64 bytes)
+{
+	u64 id;
+
+	if (!bpf_ringbuf_output(&news, message, bytes, wake_flag(bytes)))
+		return true;
+	id = bpf_ktime_get_boot_ns() << 10 | (bpf_get_smp_processor_id() & 1023);
+	if (bpf_map_update_elem(&late_news, &id, message, BPF_NOEXIST))
+		return false;
+	count(spilled);
+	return true;
+}
+
+static __always_inline void fill_header(struct news_header *header, u32 kind, u32 size)
+{
+	header->size = size;
+	header->kind = kind;
+	header->time_ns = bpf_ktime_get_boot_ns();
+}
+
+#endif
