@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
  * What the kernel side and user space share; valid in C (BPF) and C++. Times are nanoseconds of the boot clock,
- * memory is in bytes. A `key` is the kernel address of a thread group's signal_struct: unique while the group is
- * in the ledger, shared by its threads, unchanged by an exec of a non-leader. It never leaves the tracer.
+ * memory is in bytes. A `key` names a thread group for as long as the machine runs: see group_key.
  */
 #ifndef DUCT_BPF_ABI_H
 #define DUCT_BPF_ABI_H

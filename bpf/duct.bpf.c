@@ -43,7 +43,6 @@ static __always_inline int insert_group(u64 key, struct group_slot *slot)
 	long error = 0;
 
 	for (int attempt = 0; attempt < BUSY_ATTEMPTS; attempt++) {
-		/* A key that is taken belonged to a group whose end went by unseen: see on_free. */
 		error = bpf_map_update_elem(&groups, &key, slot, BPF_ANY);
 		if (error != -KERNEL_EBUSY)
 			break;
@@ -101,14 +100,14 @@ static __noinline int announce(u64 key, u64 parent_key)
 	return 0;
 }
 
-static __always_inline bool is_to_be_adopted(struct task_struct *task, struct signal_struct *signal)
+static __always_inline bool is_to_be_adopted(struct task_struct *task)
 {
 	struct task_struct *ancestor = task;
 
-	if ((u64)signal == tracer_key)
+	if (group_key(task) == tracer_key)
 		return false;
 	if (!attach_tgid)
-		return (u64)READ(signal, pids[KERNEL_PIDTYPE_SID]) == tracer_session;
+		return (u64)READ(task, signal, pids[KERNEL_PIDTYPE_SID]) == tracer_session;
 	for (int i = 0; i < 16; i++) {
 		u64 key = group_key(ancestor);
 
@@ -177,21 +176,22 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	struct task_struct *parent = (struct task_struct *)ctx->args[0];
 	struct task_struct *child = (struct task_struct *)ctx->args[1];
 	u64 key = group_key(parent);
-	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
+	struct group_slot *slot;
 
 	if (closed)
 		return 0;
+	slot = bpf_map_lookup_elem(&groups, &key);
 	if (!slot) {
 		if (key == tracer_key && expect_command) {
 			expect_command = 0; /* the tracer has one thread: no race */
 			return take_child(parent, child, NULL);
 		}
-		if (adopts && adopting && is_to_be_adopted(parent, (struct signal_struct *)key) && group_key(child) != key)
+		if (adopts && adopting && is_to_be_adopted(parent) && group_key(child) != key)
 			return take_child(parent, child, NULL);
 		return 0;
 	}
 	if (group_key(child) == key) { /* a thread */
-		u64 threads = READ((struct signal_struct *)key, nr_threads);
+		u64 threads = READ(parent, signal, nr_threads);
 
 		/* Looked at again: another thread may just have stored its smaller number. */
 		for (int i = 0; i < 2; i++)
@@ -199,7 +199,9 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 				*(volatile u64 *)&slot->info.max_threads = threads;
 		return 0;
 	}
-	return take_child(parent, child, slot);
+	take_child(parent, child, slot);
+	bpf_tail_call(ctx, &tails, 0); /* end_exits */
+	return 0;
 }
 
 /* --- exec --- */
@@ -238,7 +240,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	if (!slot)
 		return 0;
 	count(execs);
-	signal = (struct signal_struct *)key;
+	signal = READ(task, signal);
 
 	/*
 	 * The old address space is gone; its peak is in signal->maxrss, a maximum over all images. Where the memory was
@@ -345,8 +347,9 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	struct task_struct *task = (struct task_struct *)ctx->args[0];
 	u64 key = group_key(task);
 	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
-	struct signal_struct *signal = (struct signal_struct *)key;
+	struct signal_struct *signal = READ(task, signal);
 	struct task_struct *leader;
+	u64 leader_address;
 	int own;
 
 	if (!slot)
@@ -373,41 +376,43 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	slot->info.flags |= PROC_EXITED;
 	count(exits);
 	__sync_fetch_and_sub(&counters.live, 1);
-	tell_exit(key, slot->leader);
+	leader_address = slot->leader;
+	bpf_map_push_elem(&exiting, &leader_address, BPF_EXIST); /* full: the oldest has been looked at often enough */
+	tell_exit(key, leader_address);
+	bpf_tail_call(ctx, &tails, 0); /* end_exits */
 	return 0;
 }
 
 /*
- * A group ends when it is at rest. That has no event of its own, so the tracer runs this program a few milliseconds
- * after an exit, with the group's leader: it can still be read, because what `free` announces has not come while the
- * slot is in the ledger. Where the tracer is late, `free` comes by itself, an RCU period after the process was reaped.
+ * A group ends when it is at rest: all threads released, or its leader a zombie that has left its CPU. That has no event
+ * of its own, so it is looked for
+ *  - at the next fork or exit in the tree, for the leaders of recent exits in a queue (end_exits);
+ *  - by the tracer, a few milliseconds after an exit, with the leader (end_exits);
+ *  - when the kernel frees a task, an RCU period after it was reaped. On its own that comes late, and not for sure:
+ *    programs do not run on top of every context.
+ * What has gone meanwhile, with its memory another's, has another key.
+ * Global, so that it is verified once, not for each call. `task`: any task of the group. 1: not at rest yet.
  */
-SEC("raw_tp/sched_process_free")
-int on_free(struct bpf_raw_tracepoint_args *ctx)
+__noinline int end_group(u64 task)
 {
-	struct task_struct *task = (struct task_struct *)ctx->args[0];
-	u64 key = group_key(task);
+	u64 key = group_key((struct task_struct *)task);
 	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
-	struct signal_struct *signal = (struct signal_struct *)key;
+	struct signal_struct *signal;
 	struct news_process end = {};
 	struct task_struct *leader;
 
 	if (!slot || !(slot->info.flags & PROC_EXITED))
 		return 0;
 	leader = (struct task_struct *)slot->leader;
-	if (READ(leader, start_boottime) != slot->info.start_ns || group_key(leader) != key) {
-		/* Neither `free` nor the tracer's look came in time, and the memory is another process's now: lost. */
-		delete_group(key);
-		return 0;
-	}
+	signal = READ(leader, signal);
 	if (!is_resting(signal, leader))
-		return 0;
+		return 1;
 	end.info = slot->info;
 	add_group_usage(&end.usage, signal);
 	if (READ(signal, nr_threads))
 		add_task_usage(&end.usage, leader);
-	/* Whoever deletes the slot sends the record: once. */
-	if (!delete_group(key))
+	/* Whoever deletes the slot sends the record: once. Numbers that changed hands while they were read are lost. */
+	if (!delete_group(key) || group_key(leader) != key)
 		return 0;
 	if (end.info.max_threads > 1)
 		bpf_map_delete_elem(&exited, &key);
@@ -415,6 +420,32 @@ int on_free(struct bpf_raw_tracepoint_args *ctx)
 	end.key = key;
 	if (!send_or_spill(&end, sizeof(end)))
 		count(lost_ends);
+	return 0;
+}
+
+SEC("raw_tp/sched_process_free")
+int on_free(struct bpf_raw_tracepoint_args *ctx)
+{
+	end_group(ctx->args[0]);
+	return 0;
+}
+
+/*
+ * Never on_free in its place: since 6.13 a program's stack may be one for each CPU, guarded against recursion only where a
+ * tracepoint runs it. `free` comes in interrupts, on top of this.
+ */
+SEC("raw_tp")
+int end_exits(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 leader = ctx->args[0]; /* by the tracer: a leader; by on_fork and on_exit: a task that is not at rest */
+
+	end_group(leader);
+	for (int i = 0; i < 2; i++) {
+		if (bpf_map_pop_elem(&exiting, &leader))
+			break;
+		if (end_group(leader))
+			bpf_map_push_elem(&exiting, &leader, BPF_ANY);
+	}
 	return 0;
 }
 
@@ -432,7 +463,7 @@ int arm(void *ctx __attribute__((unused)))
 
 	if (!tracer_key) { /* by the first run, which is not sent to another CPU */
 		tracer_key = group_key(task);
-		tracer_session = (u64)READ((struct signal_struct *)tracer_key, pids[KERNEL_PIDTYPE_SID]);
+		tracer_session = (u64)READ(task, signal, pids[KERNEL_PIDTYPE_SID]);
 		tracer_pid_level = READ(task, thread_pid, level);
 		return 0;
 	}

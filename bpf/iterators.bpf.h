@@ -54,7 +54,7 @@ int sample(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	signal = READ(task, signal);
-	key = (u64)signal;
+	key = group_key(task);
 	slot = bpf_map_lookup_elem(&groups, &key);
 	if (!slot)
 		return 0;
@@ -114,13 +114,13 @@ int adopt(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	signal = READ(task, signal);
-	key = (u64)signal;
+	key = group_key(task);
 	if (READ(task, group_leader) != task || bpf_map_lookup_elem(&groups, &key) || key == tracer_key)
 		return 0;
 	slot.info.pid = pid_number(READ(task, thread_pid), &slot.info.pid_ns);
 	parent_key = group_key(READ(task, real_parent));
 	parent = bpf_map_lookup_elem(&groups, &parent_key);
-	if ((!attach_tgid || slot.info.pid != attach_tgid) && !is_to_be_adopted(task, signal))
+	if ((!attach_tgid || slot.info.pid != attach_tgid) && !is_to_be_adopted(task))
 		return 0;
 	if (!READ(signal, live.counter)) /* in or past exit already */
 		return 0;
@@ -128,7 +128,7 @@ int adopt(struct bpf_iter__task *ctx)
 	slot.info.start_ns = READ(task, start_boottime);
 	slot.info.depth = parent ? parent->info.depth + 1 : 0;
 	slot.info.flags = PROC_ADOPTED;
-	slot.info.image_id = key | 1;
+	slot.info.image_id = key | 1ULL << 63; /* not one that an exec is given */
 	slot.mm = (u64)READ(task, mm);
 	slot.leader = (u64)task;
 	reset_gauges(&slot.info);

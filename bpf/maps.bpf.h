@@ -43,6 +43,22 @@ struct {
 	__type(value, u8);
 } exited SEC(".maps");
 
+/* Leaders of groups that have entered exit and are not at rest yet, as far as is known. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 8192);
+	__uint(key_size, 0);
+	__type(value, u64);
+} exiting SEC(".maps");
+
+/* end_exits, for others to go on with: verified once, not for each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+} tails SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 2 << 20);

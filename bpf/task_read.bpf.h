@@ -10,9 +10,14 @@
 
 #define READ(from, ...) BPF_CORE_READ(from, __VA_ARGS__)
 
+/*
+ * The name of a thread group: its signal_struct, which its threads share and which outlives an exec by a non-leader,
+ * mixed with its start, which that exec hands on. The address alone comes back within microseconds once it is freed,
+ * while somebody may still be busy with the group that had it before.
+ */
 static __always_inline u64 group_key(struct task_struct *task)
 {
-	return (u64)READ(task, signal);
+	return (u64)READ(task, signal) + READ(task, group_leader, start_boottime) * 0x9E3779B97F4A7C15ULL;
 }
 
 /* The number of `pid` as the tracer's pid namespace sees it; `own` gets its number in its own namespace. */

@@ -102,7 +102,7 @@ class KernelTracer final : public Tracer {
   void drain(const Sink& sink) override;
   bool read_live(const Sink& sink) override { return read_tasks(false, sink); }
   bool read_states(const Sink& sink) override { return read_tasks(true, sink); }
-  void finish(std::uint64_t leader) override { run_program(object_->progs.on_free, leader); }
+  void finish(std::uint64_t leader) override { run_program(object_->progs.end_exits, leader); }
   Left finish_all() override;
   void want_exits() override { __atomic_store_n(&object_->bss->sweep_wanted, 0u, __ATOMIC_SEQ_CST); }
   TracerCounts counts() const override;
@@ -186,6 +186,8 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
 }
 
 bool KernelTracer::attach() {
+  int tail = bpf_program__fd(object_->progs.end_exits), first = 0;
+  if (bpf_map_update_elem(bpf_map__fd(object_->maps.tails), &first, &tail, BPF_ANY)) return false;
   const std::pair<const char*, bpf_program*> points[] = {
       {"sched_process_free", object_->progs.on_free},
       {"sched_process_exit", object_->progs.on_exit},
