@@ -15,6 +15,7 @@
 #include "capture/btf_cache.hpp"
 #include "capture/fd.hpp"
 #include "capture/kernel_support.hpp"
+#include "capture/program_loader.hpp"
 
 // The skeleton names the object's types as C does.
 using u64 = unsigned long long;
@@ -38,25 +39,6 @@ int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
   int length = std::vsnprintf(line, sizeof line, format, arguments);
   if (length > 0 && libbpf_log().size() < 64 * 1024) libbpf_log() += line;
   return length;
-}
-
-// Loads an iterator program with the BTF id of its attach point, which libbpf would look up in the kernel's whole BTF.
-std::uint32_t iter_task_id = 0;
-int prepare_iterator(bpf_program* program, bpf_prog_load_opts* options, long) {
-  bpf_program__set_type(program, BPF_PROG_TYPE_TRACING);
-  options->expected_attach_type = BPF_TRACE_ITER;
-  options->attach_btf_id = iter_task_id;
-  return 0;
-}
-void register_iterator_section() {
-  static bool done = false;
-  if (done) return;
-  libbpf_prog_handler_opts options{};
-  options.sz = sizeof options;
-  options.prog_prepare_load_fn = prepare_iterator;
-  // Any type will do that does not make libbpf parse the kernel's BTF; prepare_iterator sets the real one.
-  libbpf_register_prog_handler("duct_iter+", BPF_PROG_TYPE_RAW_TRACEPOINT, static_cast<bpf_attach_type>(0), &options);
-  done = true;
 }
 
 std::size_t read_number(const char* path) {
@@ -119,6 +101,7 @@ class KernelTracer final : public Tracer {
   Error failure(int error) const { return explain_load_failure(error < 0 ? -error : error, libbpf_log()); }
 
   duct_bpf_obj* object_ = nullptr;
+  std::unique_ptr<ProgramLoader> loader_;
   ring_buffer* ring_ = nullptr;
   std::vector<Fd> links_;
   Fd sample_link_, adopt_link_;
@@ -129,17 +112,16 @@ class KernelTracer final : public Tracer {
 Result<void> KernelTracer::open(const TracerConfig& config) {
   libbpf_set_print(keep_log);
   libbpf_log().clear();
-  register_iterator_section();
   std::size_t object_bytes = 0;
   auto* object_data = static_cast<const std::byte*>(duct_bpf_obj::elf_bytes(&object_bytes));
   auto facts = kernel_btf({object_data, object_bytes}, kBtfCacheDir);
   if (!facts) return facts.error();
-  iter_task_id = facts->iter_task_id;
 
   bpf_object_open_opts options{};
   options.sz = sizeof options;
   std::string btf_path = facts->path();
   options.btf_custom_path = btf_path.c_str();
+  loader_ = std::make_unique<ProgramLoader>(facts->iter_task_id);
   object_ = duct_bpf_obj::open(&options);
   if (!object_) return failure(errno);
 
@@ -175,6 +157,8 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   rlimit locked{};
   ::getrlimit(RLIMIT_MEMLOCK, &locked);
   int error = duct_bpf_obj::load(object_);
+  if (!error) error = loader_->load();
+  libbpf_log() += loader_->log();
   ::setrlimit(RLIMIT_MEMLOCK, &locked);
   if (error) return failure(error);
   if (!attach()) return failure(errno);
@@ -186,7 +170,7 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
 }
 
 bool KernelTracer::attach() {
-  int tail = bpf_program__fd(object_->progs.end_exits), first = 0;
+  int tail = loader_->fd(object_->progs.end_exits), first = 0;
   if (bpf_map_update_elem(bpf_map__fd(object_->maps.tails), &first, &tail, BPF_ANY)) return false;
   const std::pair<const char*, bpf_program*> points[] = {
       {"sched_process_free", object_->progs.on_free},
@@ -195,14 +179,14 @@ bool KernelTracer::attach() {
       {"sched_process_fork", object_->progs.on_fork},
   };
   for (auto [name, program] : points) {
-    Fd link(bpf_raw_tracepoint_open(name, bpf_program__fd(program)));
+    Fd link(bpf_raw_tracepoint_open(name, loader_->fd(program)));
     if (!link) return false;
     links_.push_back(std::move(link));
   }
-  sample_link_ = Fd(bpf_link_create(bpf_program__fd(object_->progs.sample), 0, BPF_TRACE_ITER, nullptr));
+  sample_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.sample), 0, BPF_TRACE_ITER, nullptr));
   if (!sample_link_) return false;
-  if (bpf_program__fd(object_->progs.adopt) >= 0) {
-    adopt_link_ = Fd(bpf_link_create(bpf_program__fd(object_->progs.adopt), 0, BPF_TRACE_ITER, nullptr));
+  if (loader_->fd(object_->progs.adopt) >= 0) {
+    adopt_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.adopt), 0, BPF_TRACE_ITER, nullptr));
     if (!adopt_link_) return false;
   }
   return true;
@@ -213,7 +197,7 @@ int KernelTracer::run_program(const bpf_program* program, std::uint64_t argument
   options.sz = sizeof options;
   options.ctx_in = &argument;
   options.ctx_size_in = sizeof argument;
-  return bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+  return bpf_prog_test_run_opts(loader_->fd(program), &options);
 }
 
 void KernelTracer::learn_percpu_offsets(unsigned cpus) {
@@ -222,7 +206,7 @@ void KernelTracer::learn_percpu_offsets(unsigned cpus) {
     options.sz = sizeof options;
     options.flags = BPF_F_TEST_RUN_ON_CPU;
     options.cpu = cpu;
-    if (bpf_prog_test_run_opts(bpf_program__fd(object_->progs.arm), &options)) {
+    if (bpf_prog_test_run_opts(loader_->fd(object_->progs.arm), &options)) {
       // A CPU that is offline has nothing in its counters, but a sum that leaves one out must not be called exact.
       object_->bss->percpu_offsets[0] = 0;
       return;
@@ -350,7 +334,7 @@ std::uint64_t KernelTracer::missed(const bpf_program* program) const {
   bpf_prog_info info{};
   std::uint32_t size = sizeof info;
   // Zero where the kernel does not count them (before 5.12): there it does not skip runs either.
-  return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) ? 0 : info.recursion_misses;
+  return bpf_obj_get_info_by_fd(loader_->fd(program), &info, &size) ? 0 : info.recursion_misses;
 }
 
 TracerCounts KernelTracer::counts() const {

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "capture/program_loader.hpp"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <thread>
+
+namespace duct_bpf {
+namespace {
+
+// libbpf's callbacks have no room for an object; there is one load at a time.
+ProgramLoader* current_loader = nullptr;
+
+constexpr bpf_insn kStub[] = {
+    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+    {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+};
+
+}  // namespace
+
+struct ProgramLoader::Job {
+  const bpf_program* program = nullptr;
+  bpf_prog_type type = BPF_PROG_TYPE_RAW_TRACEPOINT;
+  std::vector<bpf_insn> instructions;
+  bpf_prog_load_opts options{};
+  Fd fd;
+  int error = 0;
+  std::string log;
+};
+
+ProgramLoader::ProgramLoader(std::uint32_t iter_task_id) : iter_task_id_(iter_task_id) {
+  current_loader = this;
+  libbpf_prog_handler_opts options{};
+  options.sz = sizeof options;
+  options.prog_prepare_load_fn = prepare;
+  // A type for which libbpf does not parse the kernel's BTF; the real one is set for the real load.
+  for (auto [section, is_iterator] : {std::pair("raw_tp+", 0), std::pair("duct_iter+", 1)}) {
+    options.cookie = is_iterator;
+    handlers_.push_back(libbpf_register_prog_handler(section, BPF_PROG_TYPE_RAW_TRACEPOINT,
+                                                     static_cast<bpf_attach_type>(0), &options));
+  }
+}
+
+ProgramLoader::~ProgramLoader() {
+  for (int handler : handlers_) libbpf_unregister_prog_handler(handler);
+  current_loader = nullptr;
+}
+
+int ProgramLoader::prepare(bpf_program* program, bpf_prog_load_opts* options, long is_iterator) {
+  auto job = std::make_unique<Job>();
+  job->program = program;
+  job->instructions.assign(bpf_program__insns(program), bpf_program__insns(program) + bpf_program__insn_cnt(program));
+  job->options = *options;
+  if (is_iterator) {
+    job->type = BPF_PROG_TYPE_TRACING;
+    job->options.expected_attach_type = BPF_TRACE_ITER;
+    job->options.attach_btf_id = current_loader->iter_task_id_;
+  }
+  current_loader->jobs_.push_back(std::move(job));
+  options->func_info_cnt = options->line_info_cnt = 0;
+  bpf_insn stub[std::size(kStub)];
+  std::copy(std::begin(kStub), std::end(kStub), stub);
+  return bpf_program__set_insns(program, stub, std::size(kStub));
+}
+
+void ProgramLoader::load_one(Job& job) {
+  const char* name = bpf_program__name(job.program);
+  auto attempt = [&] {
+    job.fd.reset(bpf_prog_load(job.type, name, "GPL", job.instructions.data(), job.instructions.size(), &job.options));
+    job.error = job.fd ? 0 : -errno;
+  };
+  attempt();
+  if (job.fd) return;
+  // Once more for the verifier's words, which cost time when all is well.
+  job.log.resize(256 * 1024);
+  job.options.log_buf = job.log.data();
+  job.options.log_size = job.log.size();
+  job.options.log_level = 1;
+  attempt();
+  job.log.resize(job.log.find('\0') == std::string::npos ? job.log.size() : job.log.find('\0'));
+}
+
+int ProgramLoader::load() {
+  // The longest first, so that no thread is left with it at the end.
+  std::sort(jobs_.begin(), jobs_.end(),
+            [](auto& a, auto& b) { return a->instructions.size() > b->instructions.size(); });
+  std::atomic<std::size_t> next = 0;
+  auto work = [&] {
+    for (std::size_t i; (i = next++) < jobs_.size();) load_one(*jobs_[i]);
+  };
+  {
+    std::vector<std::jthread> helpers;
+    std::size_t wanted = std::min<std::size_t>({std::max(1u, std::thread::hardware_concurrency()), jobs_.size(), 4});
+    for (std::size_t i = 1; i < wanted; i++) {
+      try {
+        helpers.emplace_back(work);
+      } catch (const std::system_error&) {
+        break;  // no thread to be had: this one does it all
+      }
+    }
+    work();
+  }
+  int error = 0;
+  for (auto& job : jobs_) {
+    if (job->error) {
+      error = job->error;
+      log_ += std::string(bpf_program__name(job->program)) + ":\n" + job->log;
+    }
+    loaded_[job->program] = std::move(job->fd);
+  }
+  jobs_.clear();
+  return error;
+}
+
+int ProgramLoader::fd(const bpf_program* program) const {
+  auto found = loaded_.find(program);
+  return found == loaded_.end() ? -1 : found->second.get();
+}
+
+}  // namespace duct_bpf
