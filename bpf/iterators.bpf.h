@@ -101,29 +101,19 @@ int sample(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-/* Adds what lives already: the session of the tracer, or a process and its descendants. Run until nothing is added. */
-SEC("?duct_iter/task")
-int adopt(struct bpf_iter__task *ctx)
+static __noinline int insert_adopted(struct task_struct *task)
 {
-	struct task_struct *task = ctx->task;
-	struct signal_struct *signal;
-	struct group_slot slot = {}, *parent;
-	u64 key, parent_key;
+	struct signal_struct *signal = READ(task, signal);
+	u64 key = group_key(task), parent_key = group_key(READ(task, real_parent));
+	struct group_slot *parent = bpf_map_lookup_elem(&groups, &parent_key);
+	struct group_slot slot = {};
 	int own;
 
-	if (!task)
-		return 0;
-	signal = READ(task, signal);
-	key = group_key(task);
-	if (READ(task, group_leader) != task || bpf_map_lookup_elem(&groups, &key) || key == tracer_key)
-		return 0;
 	slot.info.pid = pid_number(READ(task, thread_pid), &slot.info.pid_ns);
-	parent_key = group_key(READ(task, real_parent));
-	parent = bpf_map_lookup_elem(&groups, &parent_key);
 	if ((!attach_tgid || slot.info.pid != attach_tgid) && !is_to_be_adopted(task))
-		return 0;
+		return 1;
 	if (!READ(signal, live.counter)) /* in or past exit already */
-		return 0;
+		return 1;
 	slot.info.ppid = pid_number(READ(task, real_parent, group_leader, thread_pid), &own);
 	slot.info.start_ns = READ(task, start_boottime);
 	slot.info.depth = parent ? parent->info.depth + 1 : 0;
@@ -134,13 +124,31 @@ int adopt(struct bpf_iter__task *ctx)
 	reset_gauges(&slot.info);
 	slot.info.max_threads = READ(signal, nr_threads);
 	slot.peak_rss_before = ABI_ABSENT;
-	if (bpf_map_update_elem(&groups, &key, &slot, BPF_NOEXIST)) {
-		count(lost_forks_full);
+	return bpf_map_update_elem(&groups, &key, &slot, BPF_NOEXIST);
+}
+
+/* Adds what lives already: the session of the tracer, or a process and its descendants. Run until nothing is added. */
+SEC("?duct_iter/task")
+int adopt(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	int error;
+	u64 key;
+
+	if (!task || READ(task, group_leader) != task)
+		return 0;
+	key = group_key(task);
+	if (bpf_map_lookup_elem(&groups, &key) || key == tracer_key)
+		return 0;
+	error = insert_adopted(task);
+	if (error) {
+		if (error < 0 && error != -KERNEL_EEXIST)
+			count(lost_forks_full);
 		return 0;
 	}
 	count(adopted);
 	note_live();
-	announce(key, parent_key);
+	announce(key, group_key(READ(task, real_parent)));
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -31,16 +32,17 @@ std::string read_line(const char* path) {
   return text.substr(0, text.find('\n'));
 }
 
-std::string last_line(const std::string& log) {
-  std::string line;
+// The verifier's reason is its last line but for statistics; libbpf's own lines say less.
+std::string reason_in(const std::string& log) {
+  std::string reason;
   std::size_t at = 0;
   while (at < log.size()) {
-    std::size_t end = log.find('\n', at);
-    if (end == std::string::npos) end = log.size();
-    if (end > at) line = log.substr(at, end - at);
+    std::size_t end = std::min(log.find('\n', at), log.size());
+    std::string line = log.substr(at, end - at);
+    if (!line.empty() && !line.starts_with("processed ") && !line.starts_with("libbpf:")) reason = line;
     at = end + 1;
   }
-  return line;
+  return reason;
 }
 
 }  // namespace
@@ -71,7 +73,7 @@ Error explain_load_failure(int failure, const std::string& log) {
   if (failure == EPERM)
     return {ErrorCode::no_bpf, "the kernel refused to load BPF programs: " + errno_text(failure),
             "in a container: allow the bpf and perf_event_open calls and add CAP_BPF, CAP_PERFMON"};
-  std::string detail = last_line(log);
+  std::string detail = reason_in(log);
   return {ErrorCode::no_bpf,
           "BPF programs cannot be loaded on kernel " + std::string(names.release) + ": " + errno_text(failure) +
               (detail.empty() ? "" : " (" + detail + ")"),

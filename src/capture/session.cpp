@@ -87,6 +87,7 @@ class Session final : public LedgerListener {
   Progress progress_;
 
   std::string command_path_;
+  std::vector<std::string> command_words_;  // the command's, or what the attached process was started with
   LogPaths paths_;
   Machine machine_ = machine_facts();
   std::unique_ptr<Tracer> tracer_;
@@ -124,6 +125,7 @@ Result<void> Session::prepare() {
     auto path = find_command(options_.command[0]);
     if (!path) return path.error();
     command_path_ = *path;
+    command_words_ = options_.command;
   }
   start_wall_ns_ = wall_now_ns();
   auto prefix = expand_prefix(options_.output_prefix, start_wall_ns_, ::getpid());
@@ -260,6 +262,7 @@ Result<void> Session::start_attached() {
                  "give the pid of a running process (not of one of its threads)"};
   start_wall_ns_ = wall_now_ns();
   start_monotonic_ns_ = exec_monotonic_ns_ = monotonic_now_ns();
+  if (auto image = running_image(pid)) command_words_ = image->argv;
   auto adopted = tracer_->adopt_process(pid);
   if (!adopted) return adopted.error();
   if (!*adopted)
@@ -454,7 +457,7 @@ Outcome Session::conclude() {
   Outcome outcome;
   Summary& summary = outcome.summary;
   TracerCounts counts = tracer_->counts();
-  summary.command = join_argv(options_.command);
+  summary.command = join_argv(command_words_);
   summary.logs_prefix = paths_.prefix;
   summary.working_directory = working_directory();
   summary.wall_clock_s = static_cast<double>(end_monotonic_ns_ - start_monotonic_ns_) / kSecond;
@@ -493,7 +496,7 @@ Outcome Session::conclude() {
   if (keeps_records_) {
     files_.flush();
     RunInfo info;
-    info.command = options_.command;
+    info.command = command_words_;
     info.cpu_total = machine_.cpus;
     info.memory_total_bytes = machine_.memory_bytes;
     info.hostname = host_name();
