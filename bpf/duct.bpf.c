@@ -400,6 +400,8 @@ __noinline int end_group(u64 task)
 	struct signal_struct *signal;
 	struct news_process end = {};
 	struct task_struct *leader;
+	unsigned int sequence;
+	int threads;
 
 	if (!slot || !(slot->info.flags & PROC_EXITED))
 		return 0;
@@ -408,9 +410,14 @@ __noinline int end_group(u64 task)
 	if (!is_resting(signal, leader))
 		return 1;
 	end.info = slot->info;
+	/* The leader may be reaped at this moment: then its usage moves to the group, and must be counted neither twice nor not. */
+	sequence = READ(signal, stats_lock.seqcount.seqcount.sequence);
+	threads = READ(signal, nr_threads);
 	add_group_usage(&end.usage, signal);
-	if (READ(signal, nr_threads))
+	if (threads)
 		add_task_usage(&end.usage, leader);
+	if (sequence & 1 || sequence != READ(signal, stats_lock.seqcount.seqcount.sequence))
+		return 1;
 	/* Whoever deletes the slot sends the record: once. Numbers that changed hands while they were read are lost. */
 	if (!delete_group(key) || group_key(leader) != key)
 		return 0;

@@ -95,8 +95,21 @@ struct tty_struct___before_5_16 {
 	struct pid *pgrp;
 };
 
+struct seqcount {
+	unsigned int sequence;
+};
+
+struct seqcount_spinlock {
+	struct seqcount seqcount;
+};
+
+typedef struct {
+	struct seqcount_spinlock seqcount;
+} seqlock_t;
+
 struct signal_struct {
 	atomic_t live;
+	seqlock_t stats_lock; /* held while a thread's usage is folded into the group's */
 	int nr_threads;
 	int group_exit_code;
 	unsigned int flags;

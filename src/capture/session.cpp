@@ -245,6 +245,7 @@ Result<void> Session::start_command() {
   tracer_->expect_command();
   start_wall_ns_ = wall_now_ns();
   start_monotonic_ns_ = monotonic_now_ns();
+  accountant_->start_at(start_wall_ns_);
   auto command = Command::spawn(plan);
   if (!command) return command.error();
   command_.emplace(std::move(*command));
@@ -262,6 +263,7 @@ Result<void> Session::start_attached() {
                  "give the pid of a running process (not of one of its threads)"};
   start_wall_ns_ = wall_now_ns();
   start_monotonic_ns_ = exec_monotonic_ns_ = monotonic_now_ns();
+  accountant_->start_at(start_wall_ns_);
   if (auto image = running_image(pid)) command_words_ = image->argv;
   auto adopted = tracer_->adopt_process(pid);
   if (!adopted) return adopted.error();

@@ -73,16 +73,13 @@ Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
       state->second++;
   }
   sample.tree_cpu_ns = ended_cpu_ns_ + live_cpu;
-  // The first sample comes with the command's first instruction: there is no stretch before it to speak of.
-  bool first = samples_ == 0 && sample.processes > 0;
-  if (first) {
-    last_rate_ns_ = time_ns;
-    last_tree_cpu_ns_ = sample.tree_cpu_ns;
-    last_threads_ = threads;
-  } else {
+  // The first sample comes with the command's first instruction, too early to speak of a rate: the next one covers both.
+  if (samples_ > 0) {
     peak_pcpu_before_last_ = run_max_.pcpu;
     sample.cpu_percent = rate(sample.tree_cpu_ns, time_ns, threads);
     any_rate_ = true;
+  } else {
+    last_threads_ = std::max<std::uint64_t>(threads, 1);
   }
 
   Totals sums{.rss_bytes = static_cast<double>(sample.rss_bytes),

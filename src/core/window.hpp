@@ -51,6 +51,8 @@ class Accountant {
   Accountant(Machine machine, std::size_t max_reported, std::int64_t start_ns)
       : machine_(machine), max_reported_(max_reported), start_ns_(start_ns), window_start_ns_(start_ns) {}
 
+  // The run begins now, and not when this was made.
+  void start_at(std::int64_t time_ns) { start_ns_ = window_start_ns_ = time_ns; }
   // Takes the tree's present state as a sample at `time_ns`.
   Sample sample(ProcessTree& tree, std::int64_t time_ns);
   // A process has left the tree; `entry` is what was known of it while it lived.
