@@ -28,6 +28,7 @@ void append(const Fd& fd, const std::string& text) {
 }
 
 std::string read_now(int fd) {
+  ::fcntl(fd, F_SETFL, O_NONBLOCK);  // the reader's end alone
   char buffer[1 << 16];
   const ssize_t size = ::read(fd, buffer, sizeof buffer);
   return std::string(buffer, size > 0 ? static_cast<std::size_t>(size) : 0);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -85,4 +86,27 @@ TEST_CASE("signals come through the loop, ignored ones stay ignored, all is put 
   CHECK(sigismember(&ignored, SIGCHLD) == 1);
   ::signal(SIGHUP, SIG_DFL);
   ::signal(SIGCHLD, SIG_DFL);
+}
+
+TEST_CASE("stop_self stops where somebody can continue us, and only there") {
+  const bool orphaned = GENERATE(false, true);
+  EventLoop loop;
+  Signals signals(loop);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(10);
+    orphaned ? ::setsid() : ::setpgid(0, 0);
+    if (!loop.open() || !signals.open([](const signalfd_siginfo&) {})) ::_exit(1);
+    signals.stop_self();
+    ::_exit(7);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, WUNTRACED) == child);
+  if (!orphaned) {
+    CHECK(WIFSTOPPED(status));
+    ::kill(child, SIGCONT);
+    REQUIRE(::waitpid(child, &status, 0) == child);
+  }
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 7);
 }

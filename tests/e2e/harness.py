@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: MIT
+"""Runs duct-bpf as a user does, in a directory of its own, and reads what it wrote.
+
+DUCT_BPF_BIN: the program; DUCT_BPF_FIXTURES: directory of the fixture programs. Where BPF cannot work a test file
+exits 77 (skipped), or 1 with DUCT_BPF_REQUIRE_BPF=1. Every process that a test starts carries a mark in its
+environment, by which leftovers are found at the end of the test: they are killed, and the test fails.
+"""
+
+import collections
+import contextlib
+import ctypes
+import json
+import os
+import platform
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import uuid
+
+BIN = os.path.abspath(os.environ.get("DUCT_BPF_BIN", "build-test/duct-bpf"))
+FIXTURES = os.path.abspath(os.environ.get("DUCT_BPF_FIXTURES", "build-test/tests/fixtures"))
+SANITIZED = os.environ.get("DUCT_BPF_SANITIZED") == "1"
+PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+CPUS = os.cpu_count() or 1
+NOBODY = 65534
+MARK = "DUCT_BPF_TEST_MARK"
+PATIENCE = 120  # seconds for what takes one or two
+
+
+def fixture(name):
+    return os.path.join(FIXTURES, name)
+
+
+def scaled(count):
+    """The size of a storm: a sanitized build is several times slower."""
+    return max(count // 5, 1) if SANITIZED else count
+
+
+# --- what must be there ---
+
+
+def missing_requirement():
+    """Why BPF cannot work here, or None. Asks the kernel itself, not duct-bpf."""
+    if os.geteuid() != 0:
+        return "not root"
+    if not os.path.exists("/sys/kernel/btf/vmlinux"):
+        return "the kernel has no BTF"
+    number = {"x86_64": 321, "aarch64": 280}.get(platform.machine())
+    if number is None:
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    code = ctypes.create_string_buffer(bytes([0xB7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0]))
+    text = ctypes.create_string_buffer(b"GPL")
+    raw_tracepoint, prog_load = 17, 5
+    attributes = (ctypes.c_uint32 * 2)(raw_tracepoint, 2), ctypes.addressof(code), ctypes.addressof(text)
+    attr = bytes(attributes[0]) + b"".join(a.to_bytes(8, sys.byteorder) for a in attributes[1:]) + bytes(96)
+    fd = libc.syscall(number, prog_load, ctypes.create_string_buffer(attr), len(attr))
+    if fd < 0:
+        return f"a BPF program cannot be loaded: {os.strerror(ctypes.get_errno())}"
+    os.close(fd)
+    return None
+
+
+def main():
+    """Runs the test file that calls it."""
+    for path in (BIN, fixture("burn")):
+        if not os.path.exists(path):
+            sys.exit(f"{path} is not there: set DUCT_BPF_BIN and DUCT_BPF_FIXTURES, or run the tests by scripts/test")
+    if why := missing_requirement():
+        print(f"BPF cannot work here: {why}", file=sys.stderr)
+        sys.exit(1 if os.environ.get("DUCT_BPF_REQUIRE_BPF") == "1" else 77)
+    os.umask(0o022)
+    unittest.main(verbosity=2)
+
+
+# --- a run ---
+
+
+def json_lines(text):
+    """The JSON objects among the lines of a fixture's output."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+class Run:
+    """What came of a run. Records are None where the file is not there."""
+
+    def __init__(self, directory, prefix, status, stdout, stderr, pid, wall, started, ended):
+        self.directory, self.prefix = directory, prefix
+        self.status, self.stdout_bytes, self.stderr_bytes = status, stdout, stderr
+        self.pid = pid  # of duct-bpf
+        self.wall, self.started, self.ended = wall, started, ended  # seconds; epoch
+
+    @property
+    def stdout(self):
+        return self.stdout_bytes.decode("utf-8", "replace")
+
+    @property
+    def stderr(self):
+        return self.stderr_bytes.decode("utf-8", "replace")
+
+    def path(self, suffix):
+        return os.path.join(self.directory, self.prefix + suffix)
+
+    def read(self, suffix):
+        try:
+            with open(self.path(suffix), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def lines(self, suffix):
+        content = self.read(suffix)
+        if content is None:
+            return None
+        assert not content or content.endswith(b"\n"), f"{suffix}: the last line is not whole"
+        return [json.loads(line) for line in content.decode("utf-8").splitlines()]
+
+    @property
+    def info(self):
+        content = self.read("info.json")
+        return None if content is None else json.loads(content.decode("utf-8"))
+
+    @property
+    def usage(self):
+        return self.lines("usage.jsonl")
+
+    @property
+    def processes(self):
+        return self.lines("processes.jsonl")
+
+    @property
+    def summary(self):
+        return self.info["execution_summary"]
+
+    @property
+    def completeness(self):
+        return self.info["completeness"]
+
+    def files(self):
+        start = os.path.basename(self.prefix)
+        return sorted(n[len(start) :] for n in os.listdir(os.path.dirname(self.path("x"))) if n.startswith(start))
+
+    def said(self, what=None):
+        """Objects that the fixture printed."""
+        return [o for o in json_lines(self.stdout) if what is None or o.get("what") == what]
+
+    def process(self, pid):
+        found = [p for p in self.processes if p["pid"] == pid]
+        assert len(found) == 1, f"{len(found)} records of pid {pid}"
+        return found[0]
+
+    def by_cmd(self, start):
+        return [p for p in self.processes if p["cmd"].startswith(start)]
+
+
+class DuctTest(unittest.TestCase):
+    maxDiff = 4000
+
+    def setUp(self):
+        self.mark = uuid.uuid4().hex
+        self.dir = tempfile.mkdtemp(prefix="duct-bpf-test-")
+        os.chmod(self.dir, 0o755)
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.addCleanup(self._check_leftovers)
+
+    def environment(self, extra=None):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("DUCT_", "SUDO_")) and k != "NO_COLOR"}
+        env.update({MARK: self.mark, "HOME": self.dir, "XDG_CONFIG_HOME": os.path.join(self.dir, "config"), "LC_ALL": "C"})
+        for name, value in (extra or {}).items():
+            if value is None:
+                env.pop(name, None)
+            else:
+                env[name] = value
+        return env
+
+    def marked(self):
+        """Processes of this test that are alive."""
+        found = []
+        for name in os.listdir("/proc"):
+            if not name.isdigit() or int(name) == os.getpid():
+                continue
+            try:
+                with open(f"/proc/{name}/environ", "rb") as file:
+                    if f"{MARK}={self.mark}".encode() in file.read():
+                        found.append(int(name))
+            except OSError:
+                pass
+        return found
+
+    @staticmethod
+    def cmdline(pid):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/cmdline") as file:
+                return file.read().replace("\0", " ").strip()
+        return ""
+
+    @staticmethod
+    def state(pid):
+        """The letter that ps shows."""
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")")[-1].split()[0]
+
+    def kill_marked(self):
+        for pid in self.marked():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _check_leftovers(self):
+        deadline = time.monotonic() + 10
+        while (left := self.marked()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if left:
+            names = [self.cmdline(pid) for pid in left]
+            self.kill_marked()
+            self.fail(f"left running: {names}")
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def start(self, *words, prefix="d_", env=None, binary=BIN, cwd=None, before=None, **popen):
+        """duct-bpf in the background: Popen. The caller ends it by finish() (or itself, where prefix is None)."""
+        options = [] if prefix is None else ["-p", prefix]
+        argv = [*(before or []), binary, *options, *words]
+        popen.setdefault("stdin", subprocess.DEVNULL)
+        popen.setdefault("stdout", subprocess.PIPE)
+        popen.setdefault("stderr", subprocess.PIPE)
+        started = time.time()
+        process = subprocess.Popen(argv, env=self.environment(env), cwd=cwd or self.dir, **popen)
+        process.duct = (cwd or self.dir, prefix or "", started, time.monotonic())
+        self.addCleanup(self._close, process)
+        return process
+
+    @staticmethod
+    def _close(process):
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def finish(self, process, input=None, timeout=PATIENCE):
+        deadline, ended_before = time.monotonic() + timeout, False
+        while True:
+            try:
+                out, err = process.communicate(input, 5)
+                break
+            except subprocess.TimeoutExpired:
+                ended = process.poll() is not None
+                if time.monotonic() < deadline and not (ended and ended_before):
+                    input, ended_before = None, ended
+                    continue
+                self.kill_marked()
+                out, err = process.communicate()
+                why = "a process holds its output" if ended else f"not over after {timeout} s"
+                self.fail(f"{why}: {process.args}\n{err.decode(errors='replace') if err else ''}")
+        directory, prefix, started, monotonic = process.duct
+        wall, ended = time.monotonic() - monotonic, time.time()
+        run = Run(directory, prefix, process.returncode, out or b"", err or b"", process.pid, wall, started, ended)
+        self.assertNotIn("Sanitizer", run.stderr)
+        self.assertNotIn("runtime error:", run.stderr)
+        self.assertNotIn("internal error", run.stderr)
+        return run
+
+    def duct(self, *words, input=None, timeout=PATIENCE, **options):
+        """Runs duct-bpf to its end."""
+        if input is not None:
+            options["stdin"] = subprocess.PIPE
+        return self.finish(self.start(*words, **options), input, timeout)
+
+    def exact(self, *words, **options):
+        """A run that ends well and of which nothing is missing."""
+        run = self.duct("--fail-time", "0", *words, **options)
+        self.assert_exact(run)
+        return run
+
+    def assert_exact(self, run):
+        self.assertIsNotNone(run.info, run.stderr)
+        complete = run.completeness
+        self.assertIs(complete["exact"], True, complete)
+        for name in ("lost_forks", "lost_execs", "lost_exits", "lost_argv"):
+            self.assertEqual(complete[name], 0, complete)
+        self.assertEqual(complete["forks"] + 1, complete["exits"] + complete["alive_at_end"], complete)
+        processes = run.processes
+        if processes is not None:
+            self.assertEqual(len(processes), run.summary["num_processes"])
+            self.assertEqual(len(processes), complete["forks"] + 1)
+            self.assertEqual(sum(p["num_execs"] for p in processes), complete["execs"])
+            keys = collections.Counter((p["pid"], p["start_time"]) for p in processes)
+            self.assertEqual(len(keys), len(processes), "(pid, start_time) is not unique")
+
+    def wait_for(self, condition, what, timeout=30):
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if value := condition():
+                return value
+            time.sleep(0.01)
+        self.fail(f"timeout: {what}")
+
+    def wait_for_file(self, name, content=b"", timeout=30):
+        def there():
+            with contextlib.suppress(FileNotFoundError):
+                with open(self.path(name), "rb") as file:
+                    return content in (text := file.read()) and (text or content == b"")
+            return False
+
+        self.wait_for(there, f"{name} with {content!r}", timeout)
+
+    def write(self, name, content, mode=0o644):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb" if isinstance(content, bytes) else "w") as file:
+            file.write(content)
+        os.chmod(path, mode)
+        return path
+
+    def text(self, name):
+        with open(self.path(name)) as file:
+            return file.read()
+
+    def assert_near(self, value, truth, absolute=0.0, relative=0.0, what=""):
+        allowed = max(absolute, relative * abs(truth))
+        self.assertLessEqual(abs(value - truth), allowed, f"{what}: {value} is not within {allowed} of {truth}")
+
+
+# --- oracles ---
+
+
+def cpu_of(child):
+    """Seconds of CPU, of what a fixture said of a child."""
+    return (child["user_us"] + child["system_us"]) / 1e6
+
+
+class CpuGroup:
+    """A control group of the test's own that counts CPU time. None from make() where there is no such controller."""
+
+    def __init__(self, path, v1):
+        self.path, self.v1 = path, v1
+        self.procs = os.path.join(path, "cgroup.procs")
+
+    @classmethod
+    def make(cls, mark):
+        for parent, v1 in (("/sys/fs/cgroup/cpuacct", True), (cgroup2_root(), False)):
+            path = os.path.join(parent or "", f"duct-bpf-test-{mark[:12]}")
+            with contextlib.suppress(OSError):
+                if parent and os.path.isdir(parent):
+                    os.mkdir(path)
+                    group = cls(path, v1)
+                    if group.cpu() is not None:
+                        return group
+                    os.rmdir(path)
+        return None
+
+    def cpu(self):
+        with contextlib.suppress(OSError, StopIteration, ValueError):
+            if self.v1:
+                with open(os.path.join(self.path, "cpuacct.usage")) as file:
+                    return int(file.read()) / 1e9
+            with open(os.path.join(self.path, "cpu.stat")) as file:
+                return next(int(line.split()[1]) for line in file if line.startswith("usage_usec")) / 1e6
+        return None
+
+    def remove(self):
+        remove_group(self.path)
+
+
+def remove_group(path):
+    """A group empties only when the last zombie is gone."""
+    for _ in range(500):
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
+            return
+        time.sleep(0.01)
+    os.rmdir(path)
+
+
+def cgroup2_root():
+    with open("/proc/mounts") as mounts:
+        for line in mounts:
+            fields = line.split()
+            if fields[2] == "cgroup2":
+                return fields[1]
+    return None
+
+
+def status_kb(pid, field):
+    """A size from /proc/PID/status, in KiB."""
+    with open(f"/proc/{pid}/status") as file:
+        for line in file:
+            if line.startswith(field + ":"):
+                return int(line.split()[1])
+    return 0
+
+
+def copy_program(directory):
+    """duct-bpf where any user may execute it."""
+    path = os.path.join(directory, "duct-bpf-copy")
+    shutil.copy(BIN, path)
+    os.chmod(path, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+    return path
+
+
+def children_cpu():
+    """Seconds that children of this process, reaped so far, have used."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
