@@ -77,14 +77,25 @@ int sample(struct bpf_iter__task *ctx)
 		return 0;
 	}
 	live.cpu_ns = slot->seen.cpu_time + READ(signal, sum_sched_runtime);
+	/*
+	 * What has not run since it was last looked at has not changed, its memory aside, of which others may take something
+	 * away: that is looked at now and then.
+	 */
+	if (live.cpu_ns == slot->sent_cpu_ns && slot->sent_state && pass_number % 16)
+		return 0;
 	mm = READ(task, mm);
 	if (mm) {
+		u64 rss = rss_pages_for_sample(mm), vsz = READ(mm, total_vm);
+		struct mm_struct *again = READ(task, mm);
+
+		if (again != mm) { /* an exec, or an exit, while it was read: the numbers may be another's */
+			mm = again;
+			rss = mm ? rss_pages_fast(mm) : 0;
+			vsz = mm ? READ(mm, total_vm) : 0;
+		}
 		/* In a vfork the memory is the parent's, and counted there. */
-		if (!(slot->info.flags & PROC_BORROWED_MM))
-			live.rss_bytes = rss_pages_for_sample(mm) << page_shift;
-		live.vsz_bytes = READ(mm, total_vm) << page_shift;
-		if (READ(task, mm) != mm) /* left while it was read: the numbers may be another's */
-			live.rss_bytes = live.vsz_bytes = 0;
+		live.rss_bytes = slot->info.flags & PROC_BORROWED_MM ? 0 : rss << page_shift;
+		live.vsz_bytes = vsz << page_shift;
 	}
 	live.state = state_letter(READ(task, group_leader)) | live_bits(task, signal, mm);
 	if (live.cpu_ns == slot->sent_cpu_ns && live.rss_bytes == slot->sent_rss && live.vsz_bytes == slot->sent_vsz &&

@@ -61,7 +61,10 @@ class Observer {
   virtual ~Observer() = default;
   virtual void on_message(LogLevel, std::string_view) {}
   virtual void on_process_end(const Process&) {}  // also once for each process alive at the end
-  virtual void on_sample(const Sample&, const std::vector<LiveProcess>&) {}
+  virtual void on_sample(const Sample&) {}
+  // The live processes at each sample, for those who ask: it costs time in proportion to their number.
+  virtual bool wants_live_processes() const { return false; }
+  virtual void on_live_processes(const Sample&, const std::vector<LiveProcess>&) {}
 };
 
 struct Outcome {

@@ -44,8 +44,10 @@ void Ledger::on_message(std::span<const std::byte> message) {
 }
 
 void Ledger::hand_out(ProcessEvent event) {
-  bool final = event.final;
+  bool final = event.final, has_image = event.image_id != 0;
   auto known = tree_.on(std::move(event));
+  // Of an adopted process /proc tells, or does not; an exec's news must have come.
+  if (has_image && !known.process.image && known.process.num_execs) missing_images_++;
   if (known.process.alive)
     alive_++;
   else
@@ -104,8 +106,10 @@ void Ledger::finish(const std::function<bool(std::int64_t)>& may_wait) {
     drain();
     left = tracer_.finish_all();
     drain();
-    if (!left.exiting || !may_wait(monotonic_now_ns())) break;
-    // In the middle of an exit: nothing tells when it is done, so look again soon.
+    // In the middle of an exit, or between the ledger and the ring: nothing tells when that is over, so look again soon.
+    TracerCounts counts = tracer_.counts();
+    bool missing = ended_ + alive_ + left.alive + left.exiting < counts.forks + counts.adopted;
+    if ((!left.exiting && !missing) || !may_wait(monotonic_now_ns())) break;
     ::poll(nullptr, 0, 1);
   }
   if (!left.alive && !left.exiting) return;
@@ -142,7 +146,7 @@ Completeness Ledger::completeness(const TracerCounts& counts) const {
   // Whoever entered the ledger must have come out of it, with its numbers.
   std::uint64_t accounted = ended_ + alive_;
   complete.lost_exits = known > accounted ? known - accounted : 0;
-  complete.lost_argv = counts.lost_argv;
+  complete.lost_argv = std::max(counts.lost_argv, missing_images_);
   complete.spilled = counts.spilled;
   return complete;
 }

@@ -50,7 +50,7 @@ class Ledger {
   std::vector<Key> adopted_;
   std::vector<ProcessEvent> states_;
   std::vector<ExitEvent> exits_;
-  std::uint64_t ended_ = 0, alive_ = 0, malformed_ = 0;
+  std::uint64_t ended_ = 0, alive_ = 0, malformed_ = 0, missing_images_ = 0;
 };
 
 }  // namespace duct_bpf

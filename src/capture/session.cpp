@@ -130,8 +130,6 @@ Result<void> Session::prepare() {
   start_wall_ns_ = wall_now_ns();
   auto prefix = expand_prefix(options_.output_prefix, start_wall_ns_, ::getpid());
   if (!prefix) return prefix.error();
-  if (uses_deprecated_field(options_.output_prefix))
-    say(LogLevel::warning, "{datetime_filesafe} is deprecated; use {datetime} in the output prefix");
   paths_ = log_paths(*prefix);
   if (!options_.clobber) {
     auto conflicts = RecordFiles::conflicts(paths_);
@@ -332,7 +330,8 @@ void Session::take_sample() {
   std::int64_t now = wall_now_ns();
   Sample sample = accountant_->sample(ledger_->tree(), now);
   peak_rss_seen_ = std::max(peak_rss_seen_, sample.rss_bytes);
-  observer_.on_sample(sample, ledger_->live_processes());
+  observer_.on_sample(sample);
+  if (observer_.wants_live_processes()) observer_.on_live_processes(sample, ledger_->live_processes());
   // The first report comes with the first sample, so that a reader sees at once that something is there.
   std::int64_t monotonic = monotonic_now_ns();
   if (!first_report_written_ || monotonic - last_report_ns_ >= static_cast<std::int64_t>(options_.report_interval_s * kSecond)) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <map>
 
 #include "abi.h"
@@ -56,6 +57,18 @@ std::size_t power_of_two_up_to(std::size_t wish) {
   return size;
 }
 
+std::uint64_t boot_now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+std::uint64_t message_time(std::span<const std::byte> message) {
+  abi::news_header header{};
+  if (message.size() >= sizeof header) std::memcpy(&header, message.data(), sizeof header);
+  return header.time_ns;
+}
+
 // Keys of a hash that the kernel side may be adding to.
 template <typename Key>
 std::vector<Key> all_keys(int map_fd) {
@@ -92,6 +105,7 @@ class KernelTracer final : public Tracer {
  private:
   static int on_message(void* self, void* data, std::size_t size);
   void collect_spilled();
+  void hand_out_spilled(std::uint64_t until_ns);
   bool read_tasks(bool full, const Sink& sink);
   int run_program(const bpf_program* program, std::uint64_t argument);
   Result<std::uint64_t> adopt(pid_t pid);  // 0: our session
@@ -106,7 +120,9 @@ class KernelTracer final : public Tracer {
   std::vector<Fd> links_;
   Fd sample_link_, adopt_link_;
   const Sink* sink_ = nullptr;  // while drain runs
-  std::uint64_t collected_ = 0;
+  std::uint64_t collected_ = 0;            // messages of which it is known that they were spilled
+  std::uint64_t collected_before_ns_ = 0;  // when that was last looked after
+  std::vector<std::string> spilled_;       // collected, by time
 };
 
 Result<void> KernelTracer::open(const TracerConfig& config) {
@@ -214,32 +230,50 @@ void KernelTracer::learn_percpu_offsets(unsigned cpus) {
   }
 }
 
+// Spilled messages are handed out between those of the ring by their time, so that a record neither overtakes the argv
+// it belongs to nor the other way round: what was spilled came after what the ring was full of.
 int KernelTracer::on_message(void* self, void* data, std::size_t size) {
   auto* tracer = static_cast<KernelTracer*>(self);
-  // What was spilled came before what follows in the ring; a record must not overtake the argv it belongs to.
   if (__atomic_load_n(&tracer->object_->bss->counters.spilled, __ATOMIC_ACQUIRE) != tracer->collected_)
     tracer->collect_spilled();
-  (*tracer->sink_)({static_cast<const std::byte*>(data), size});
+  std::span message(static_cast<const std::byte*>(data), size);
+  tracer->hand_out_spilled(message_time(message));
+  (*tracer->sink_)(message);
   return 0;
 }
 
 void KernelTracer::drain(const Sink& sink) {
   sink_ = &sink;
   ring_buffer__consume(ring_);
-  if (__atomic_load_n(&object_->bss->counters.spilled, __ATOMIC_ACQUIRE) != collected_) collect_spilled();
+  if (__atomic_load_n(&object_->bss->counters.spilled, __ATOMIC_ACQUIRE) != collected_) {
+    collect_spilled();
+    ring_buffer__consume(ring_);  // what came before the last of them
+  }
+  // Without this a message spilled while we were collecting would wait for the next one of the ring.
+  if (!spilled_.empty()) collected_before_ns_ = boot_now_ns();
+  hand_out_spilled(~std::uint64_t{0});
   sink_ = nullptr;
+}
+
+void KernelTracer::hand_out_spilled(std::uint64_t until_ns) {
+  // Of what came while it was collected, something earlier may not have been found: it has to wait for the next time.
+  until_ns = std::min(until_ns, collected_before_ns_);
+  auto last = std::find_if(spilled_.begin(), spilled_.end(),
+                           [&](auto& message) { return message_time(std::as_bytes(std::span(message))) > until_ns; });
+  for (auto each = spilled_.begin(); each != last; ++each) (*sink_)(std::as_bytes(std::span(*each)));
+  spilled_.erase(spilled_.begin(), last);
 }
 
 void KernelTracer::collect_spilled() {
   collected_ = __atomic_load_n(&object_->bss->counters.spilled, __ATOMIC_ACQUIRE);
-  std::vector<std::string> messages;
+  collected_before_ns_ = boot_now_ns();
 
   int fd = bpf_map__fd(object_->maps.late_news);
   for (std::uint64_t number : all_keys<std::uint64_t>(fd)) {
     abi::news_process news;
     if (bpf_map_lookup_elem(fd, &number, &news)) continue;
     bpf_map_delete_elem(fd, &number);
-    messages.emplace_back(reinterpret_cast<const char*>(&news), sizeof news);
+    spilled_.emplace_back(reinterpret_cast<const char*>(&news), sizeof news);
   }
 
   // Pieces of exec messages come in any order; one whose pieces are not all there yet is completed the next time.
@@ -253,17 +287,11 @@ void KernelTracer::collect_spilled() {
       bpf_map_lookup_elem(fd, &key, message.data() + static_cast<std::size_t>(key.part) * abi::ABI_SPILL_CHUNK);
       bpf_map_delete_elem(fd, &key);
     }
-    messages.push_back(std::move(message));
+    spilled_.push_back(std::move(message));
   }
-
-  // In the order in which it happened: a fork before the exec, that before the end.
-  auto time = [](const std::string& message) {
-    abi::news_header header;
-    std::memcpy(&header, message.data(), sizeof header);
-    return header.time_ns;
-  };
-  std::stable_sort(messages.begin(), messages.end(), [&](auto& a, auto& b) { return time(a) < time(b); });
-  for (const std::string& message : messages) (*sink_)(std::as_bytes(std::span(message)));
+  std::stable_sort(spilled_.begin(), spilled_.end(), [](auto& a, auto& b) {
+    return message_time(std::as_bytes(std::span(a))) < message_time(std::as_bytes(std::span(b)));
+  });
 }
 
 bool KernelTracer::read_tasks(bool full, const Sink& sink) {

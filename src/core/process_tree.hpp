@@ -15,7 +15,6 @@ namespace duct_bpf {
 // What one report window has seen of a live process so far (see window.hpp).
 struct Sighting {
   std::uint64_t window = 0;  // number of the window that the rest belongs to
-  std::uint64_t samples = 0;
   double pcpu_max = 0;
   std::uint64_t rss_max = 0, vsz_max = 0;
   std::optional<std::uint64_t> pss_max;

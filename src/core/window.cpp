@@ -27,14 +27,14 @@ double Accountant::rate(std::uint64_t tree_cpu_ns, std::int64_t time_ns, std::ui
   std::int64_t elapsed = std::max<std::int64_t>(time_ns - before, 1);
   std::uint64_t used = tree_cpu_ns > last_tree_cpu_ns_ ? tree_cpu_ns - last_tree_cpu_ns_ : 0;
   used += carried_cpu_ns_;
-  double able = std::max(last_threads_, threads) + ended_since_sample_;
+  double able = std::max(last_threads_, threads) + came_and_went_;
   auto limit = static_cast<std::uint64_t>(std::min<double>(machine_.cpus, able) * static_cast<double>(elapsed));
   carried_cpu_ns_ = used > limit ? used - limit : 0;
   used -= carried_cpu_ns_;
   last_tree_cpu_ns_ = std::max(tree_cpu_ns, last_tree_cpu_ns_);
   last_rate_ns_ = time_ns;
   last_threads_ = threads;
-  ended_since_sample_ = 0;
+  came_and_went_ = 0;
   last_stretch_ = {elapsed, used};
   return percent(static_cast<double>(used), static_cast<double>(elapsed));
 }
@@ -60,7 +60,6 @@ Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
     sample.vsz_bytes += entry.vsz_bytes;
     live_cpu += entry.cpu_ns - std::min(entry.cpu_ns, entry.cpu_before_ns);
     threads += entry.threads;
-    seen.samples++;
     seen.last_seen_ns = time_ns;
     raise(seen.pcpu_max, percent(entry.cpu_ns, time_ns - entry.start_ns));
     seen.rss_max = std::max(seen.rss_max, entry.rss_bytes);
@@ -81,6 +80,9 @@ Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
   } else {
     last_threads_ = std::max<std::uint64_t>(threads, 1);
   }
+
+  last_sample_ns_ = time_ns;
+  if (!sample.vsz_bytes) return sample;  // zombies at most: nobody whose memory could be averaged
 
   Totals sums{.rss_bytes = static_cast<double>(sample.rss_bytes),
               .vsz_bytes = static_cast<double>(sample.vsz_bytes),
@@ -155,7 +157,7 @@ void Accountant::ended(const Process& process, const std::optional<LiveEntry>& e
   count_process(process, entry);
   std::uint64_t cpu = process.usage.cpu_time.value_or(0);
   ended_cpu_ns_ += cpu - std::min(cpu, entry ? entry->cpu_before_ns : 0);
-  ended_since_sample_++;
+  if (process.start_ns > last_sample_ns_) came_and_went_++;
 
   LiveEntry last = entry ? *entry : LiveEntry{};
   last.pid = process.pid;

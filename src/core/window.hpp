@@ -97,7 +97,9 @@ class Accountant {
   std::uint64_t last_tree_cpu_ns_ = 0;
   std::int64_t last_rate_ns_ = 0;
   std::uint64_t carried_cpu_ns_ = 0;
-  std::uint64_t ended_since_sample_ = 0, last_threads_ = 1;
+  std::int64_t last_sample_ns_ = 0;
+  std::uint64_t came_and_went_ = 0;  // processes that began and ended since the last sample
+  std::uint64_t last_threads_ = 1;
   struct Stretch {
     std::int64_t ns = 0;
     std::uint64_t cpu_ns = 0;
