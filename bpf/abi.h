@@ -79,7 +79,15 @@ struct process_info {
 
 struct usage_counts {
 #define METRIC(name, unit, signal_path, task_path, help) u64 name;
+#define SUMMED(name, unit, task_path, help) u64 name;
 #include "metrics.def"
+};
+
+/* What threads that have exited did. */
+struct summed_counts {
+#define SUMMED(name, unit, task_path, help) u64 name;
+#include "metrics.def"
+	u64 present; /* so that the struct is not empty where the table has no such rows */
 };
 
 struct news_fork {
@@ -146,6 +154,7 @@ enum live_bits {
 	LIVE_LOCKED = 1u << 11,    /* has pages locked into memory */
 	LIVE_FOREGROUND = 1u << 12,
 	LIVE_MULTITHREADED = 1u << 13,
+	LIVE_BORROWED_MM = 1u << 14, /* its memory is its parent's (vfork) */
 };
 
 struct chunk_key {
@@ -160,6 +169,7 @@ struct exec_chunk {
 /* The ledger's entry for a thread group. User space looks only at `info`. */
 struct group_slot {
 	struct process_info info;
+	struct summed_counts summed;
 	struct usage_counts seen; /* threads visited in the present pass of the iterator */
 	u64 mm;                   /* address of its address space */
 	u64 leader;               /* address of its leader's task */

@@ -354,6 +354,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!slot)
 		return 0;
+	add_summed(&slot->summed, task);
 	leader = READ(task, group_leader);
 	if (leader == task)
 		slot->leader_exit_code = READ(task, exit_code);
@@ -413,7 +414,7 @@ __noinline int end_group(u64 task)
 	/* The leader may be reaped at this moment: then its usage moves to the group, and must be counted neither twice nor not. */
 	sequence = READ(signal, stats_lock.seqcount.seqcount.sequence);
 	threads = READ(signal, nr_threads);
-	add_group_usage(&end.usage, signal);
+	add_group_usage(&end.usage, signal, &slot->summed);
 	if (threads)
 		add_task_usage(&end.usage, leader);
 	if (sequence & 1 || sequence != READ(signal, stats_lock.seqcount.seqcount.sequence))

@@ -18,7 +18,7 @@ static __always_inline void send_state(struct seq_file *seq, u64 key, struct gro
 	state.key = key;
 	state.info = slot->info;
 	state.usage = slot->seen;
-	add_group_usage(&state.usage, signal);
+	add_group_usage(&state.usage, signal, &slot->summed);
 	if (!(state.info.flags & PROC_EXITED)) {
 		struct mm_struct *mm = READ(leader, mm);
 
@@ -32,7 +32,8 @@ static __always_inline void send_state(struct seq_file *seq, u64 key, struct gro
 			u64 now = rss_pages_exact(mm), high = READ(mm, hiwater_rss);
 
 			state.info.peak_rss_image = (now > high ? now : high) << page_shift;
-			state.info.peak_vsz = READ(mm, hiwater_vm) << page_shift;
+			now = READ(mm, total_vm), high = READ(mm, hiwater_vm);
+			state.info.peak_vsz = (now > high ? now : high) << page_shift;
 		}
 		state.info.peak_rss = max_present(slot->peak_rss_before, state.info.peak_rss_image);
 	}
@@ -64,10 +65,13 @@ int sample(struct bpf_iter__task *ctx)
 		__builtin_memset(&slot->seen, 0, sizeof(slot->seen));
 	}
 	slot->visited++;
-	if (full_states)
+	if (full_states) {
 		add_task_usage(&slot->seen, task);
-	else
+		if (!READ(task, exit_state))
+			add_live_summed(&slot->seen, task);
+	} else {
 		slot->seen.cpu_time += READ(task, se.sum_exec_runtime);
+	}
 	threads = READ(signal, nr_threads);
 	/* A thread that ended since it was visited makes this true early, and once more with the rest. */
 	if ((int)slot->visited < threads)
@@ -93,11 +97,14 @@ int sample(struct bpf_iter__task *ctx)
 			rss = mm ? rss_pages_fast(mm) : 0;
 			vsz = mm ? READ(mm, total_vm) : 0;
 		}
-		/* In a vfork the memory is the parent's, and counted there. */
-		live.rss_bytes = slot->info.flags & PROC_BORROWED_MM ? 0 : rss << page_shift;
-		live.vsz_bytes = vsz << page_shift;
+		if (slot->info.flags & PROC_BORROWED_MM) { /* the parent's, and counted there */
+			live.state = LIVE_BORROWED_MM;
+		} else {
+			live.rss_bytes = rss << page_shift;
+			live.vsz_bytes = vsz << page_shift;
+		}
 	}
-	live.state = state_letter(READ(task, group_leader)) | live_bits(task, signal, mm);
+	live.state |= state_letter(READ(task, group_leader)) | live_bits(task, signal, mm);
 	if (live.cpu_ns == slot->sent_cpu_ns && live.rss_bytes == slot->sent_rss && live.vsz_bytes == slot->sent_vsz &&
 	    live.state == slot->sent_state)
 		return 0;

@@ -103,13 +103,37 @@ static __always_inline u64 rss_pages_for_sample(struct mm_struct *mm)
 }
 
 /* What the threads that are gone used (all of them, once nr_threads is 0). */
-static __always_inline void add_group_usage(struct usage_counts *usage, struct signal_struct *signal)
+static __always_inline void add_group_usage(struct usage_counts *usage, struct signal_struct *signal,
+					    const struct summed_counts *summed)
 {
+#define SUMMED(name, unit, task_path, help)                                                                           \
+	if (bpf_core_field_exists(((struct task_struct *)0)->task_path))                                              \
+		usage->name += summed->name;                                                                          \
+	else                                                                                                          \
+		usage->name = ABI_ABSENT;
 #define METRIC(name, unit, signal_path, task_path, help)                                                              \
 	if (bpf_core_field_exists(signal->signal_path))                                                               \
 		usage->name += READ(signal, signal_path);                                                             \
 	else                                                                                                          \
 		usage->name = ABI_ABSENT;
+#include "metrics.def"
+}
+
+/* What a thread did that is about to exit. */
+static __always_inline void add_summed(struct summed_counts *summed, struct task_struct *task)
+{
+#define SUMMED(name, unit, task_path, help)                                                                           \
+	if (bpf_core_field_exists(task->task_path))                                                                   \
+		__sync_fetch_and_add(&summed->name, READ(task, task_path));
+#include "metrics.def"
+}
+
+/* What a thread that lives did of the same. */
+static __always_inline void add_live_summed(struct usage_counts *usage, struct task_struct *task)
+{
+#define SUMMED(name, unit, task_path, help)                                                                           \
+	if (bpf_core_field_exists(task->task_path))                                                                   \
+		usage->name += READ(task, task_path);
 #include "metrics.def"
 }
 

@@ -13,6 +13,7 @@ enum class Unit { ns, count, bytes };
 // Running totals of a process, all its threads included.
 struct Usage {
 #define METRIC(name, unit, signal_path, task_path, help) std::optional<std::uint64_t> name;
+#define SUMMED(name, unit, task_path, help) std::optional<std::uint64_t> name;
 #include "metrics.def"
 };
 
@@ -26,6 +27,7 @@ struct Gauges {
 template <typename Visitor>
 void for_each_metric(const Usage& usage, const Gauges& gauges, Visitor&& visit) {
 #define METRIC(name, unit, signal_path, task_path, help) visit(#name, Unit::unit, usage.name);
+#define SUMMED(name, unit, task_path, help) visit(#name, Unit::unit, usage.name);
 #define GAUGE(name, unit, help) visit(#name, Unit::unit, gauges.name);
 #include "metrics.def"
 }

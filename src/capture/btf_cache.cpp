@@ -3,6 +3,7 @@
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -120,6 +121,17 @@ bool read_cache(int dir, const std::uint64_t (&key)[2], KernelBtf& out) {
   return true;
 }
 
+// What other builds of this program left for the same kernel.
+void remove_others(int dir, const std::string& name) {
+  std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(::dup(dir)), ::closedir);
+  if (!list) return;
+  while (const dirent* entry = ::readdir(list.get())) {
+    std::string other = entry->d_name;
+    if (other != name && other.size() == name.size() && other.compare(0, 16, name, 0, 16) == 0)
+      ::unlinkat(dir, other.c_str(), 0);
+  }
+}
+
 void write_cache(int dir, const std::uint64_t (&key)[2], const KernelBtf& facts,
                  std::span<const std::byte> data) {
   std::string name = file_name(key), temporary = "." + name + "." + std::to_string(::getpid());
@@ -131,6 +143,7 @@ void write_cache(int dir, const std::uint64_t (&key)[2], const KernelBtf& facts,
                ::write(fd.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size()) &&
                ::fchmod(fd.get(), 0644) == 0;
   if (!whole || ::renameat(dir, temporary.c_str(), dir, name.c_str())) ::unlinkat(dir, temporary.c_str(), 0);
+  remove_others(dir, name);
 }
 
 // Copies the parts of kernel types that local types name into a new BTF.

@@ -141,7 +141,8 @@ Completeness Ledger::completeness(const TracerCounts& counts) const {
   complete.execs = counts.execs;
   complete.exits = ended_;
   complete.alive_at_end = alive_;
-  complete.lost_forks = counts.lost_forks_full + counts.lost_forks_busy + counts.missed_forks;
+  complete.lost_forks = counts.lost_forks_full + counts.lost_forks_busy + counts.missed_forks +
+                        counts.lost_fork_news;
   complete.lost_execs = counts.missed_execs;
   // Whoever entered the ledger must have come out of it, with its numbers.
   std::uint64_t accounted = ended_ + alive_;

@@ -38,6 +38,7 @@ class Ledger {
   ProcessTree& tree() { return tree_; }
   std::vector<LiveProcess> live_processes() const;
   Completeness completeness(const TracerCounts& counts) const;
+  std::uint64_t malformed() const { return malformed_; }  // messages that made no sense: a bug
 
  private:
   void on_message(std::span<const std::byte> message);

@@ -447,6 +447,11 @@ void Session::report_losses(const TracerCounts& counts) {
   if (counts.lost_forks_busy)
     say(LogLevel::warning, std::to_string(counts.lost_forks_busy) +
                                " processes and their descendants are not recorded: the kernel's table was locked");
+  if (counts.lost_fork_news)
+    say(LogLevel::warning, std::to_string(counts.lost_fork_news) +
+                               " processes are missing from the samples, not from the records; raise --ring-size");
+  if (ledger_->malformed())
+    say(LogLevel::warning, std::to_string(ledger_->malformed()) + " messages of the tracer made no sense");
   if (counts.lost_argv)
     say(LogLevel::warning, "arguments of " + std::to_string(counts.lost_argv) +
                                " programs are not recorded; raise --ring-size if the machine is short of CPU");

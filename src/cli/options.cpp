@@ -63,7 +63,7 @@ Result<void> set_attach(std::string_view value, CliOptions& to) {
 Result<void> set_ring_size(std::string_view value, CliOptions& to) {
   if (auto ok = read_size(value, 4 << 10, 1 << 30, to.run.ring_bytes); !ok) return ok;
   if ((to.run.ring_bytes & (to.run.ring_bytes - 1)) == 0) return {};
-  return usage(std::string(value) + " is not a power of two", "such as 4M");
+  return usage(std::string(value) + " is not a power of two", "such as 2M");
 }
 
 Result<void> set_colors(std::string_view value, CliOptions& to) {
@@ -138,7 +138,7 @@ const OptionRow kOptions[] = {
     {nullptr, "--colors", nullptr, "colours in the summary", "off", "DUCT_COLORS",
      set_colors},
 
-    {"Limits in the kernel", "--ring-size", "SIZE", "ring buffer, a power of two, 4K to 1G", "4M", nullptr,
+    {"Limits in the kernel", "--ring-size", "SIZE", "ring buffer, a power of two, 4K to 1G", "2M", nullptr,
      set_ring_size},
     {nullptr, "--max-processes", "N", "processes alive at once", "the kernel's pid_max", nullptr,
      [](Text value, CliOptions& to) { return read_count(value, 1, kMaxPid, to.run.ledger_entries); }},

@@ -81,6 +81,7 @@ std::optional<Event> decode_process(std::span<const std::byte> message) {
   Usage& usage = process.usage;
   Gauges& gauges = process.gauges;
 #define METRIC(name, unit, signal_path, task_path, help) usage.name = present(news->usage.name);
+#define SUMMED(name, unit, task_path, help) usage.name = present(news->usage.name);
 #define GAUGE(name, unit, help) gauges.name = present(info.name);
 #include "metrics.def"
   if (usage.cpu_time && usage.user_time && usage.system_time)
@@ -91,7 +92,9 @@ std::optional<Event> decode_process(std::span<const std::byte> message) {
 std::optional<Event> decode_live(std::span<const std::byte> message) {
   auto live = read_as<abi::news_live>(message);
   if (!live) return std::nullopt;
-  return LiveEvent{live->key, live->cpu_ns, live->rss_bytes, live->vsz_bytes, live->threads, live->state};
+  return LiveEvent{live->key,     live->cpu_ns,  live->rss_bytes,
+                   live->vsz_bytes, live->threads, live->state & ~abi::LIVE_BORROWED_MM,
+                   (live->state & abi::LIVE_BORROWED_MM) != 0};
 }
 
 std::optional<Event> decode_exit(std::span<const std::byte> message) {

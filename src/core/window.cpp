@@ -62,8 +62,10 @@ Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
     threads += entry.threads;
     seen.last_seen_ns = time_ns;
     raise(seen.pcpu_max, percent(entry.cpu_ns, time_ns - entry.start_ns));
-    seen.rss_max = std::max(seen.rss_max, entry.rss_bytes);
-    seen.vsz_max = std::max(seen.vsz_max, entry.vsz_bytes);
+    if (!entry.borrows_memory) {
+      raise(seen.rss_max, std::optional(entry.rss_bytes));
+      raise(seen.vsz_max, std::optional(entry.vsz_bytes));
+    }
     raise(seen.pss_max, entry.pss_bytes);
     auto state = std::find_if(seen.states.begin(), seen.states.end(), [&](auto& s) { return s.first == entry.state; });
     if (state == seen.states.end())
@@ -129,7 +131,9 @@ ReportedProcess Accountant::reported(const LiveEntry& entry, std::int64_t time_n
   row.elapsed_ns = std::max<std::int64_t>(row.time_ns - entry.start_ns, 0);
   std::int64_t alive_ns = time_ns - std::max(entry.start_ns, window_start_ns_);
   std::uint64_t used = entry.cpu_ns - std::min(entry.cpu_ns, entry.window_start_cpu_ns);
-  row.pcpu_interval = std::min(percent(used, std::max<std::int64_t>(alive_ns, 1)), 100.0 * machine_.cpus);
+  // Its CPU time is known a little later than the time that it was alive.
+  double able = std::min<double>(machine_.cpus, std::max<std::uint32_t>(entry.threads, 1));
+  row.pcpu_interval = std::min(percent(used, std::max<std::int64_t>(alive_ns, 1)), 100 * able);
   return row;
 }
 
@@ -143,7 +147,8 @@ void Accountant::count_process(const Process& process, const std::optional<LiveE
   user_ns_ += beyond(process.usage.user_time, entry ? entry->user_before_ns : 0);
   system_ns_ += beyond(process.usage.system_time, entry ? entry->system_before_ns : 0);
   // No concurrent peak can be lower than that of one of its processes.
-  if (process.gauges.peak_rss) raise_peak_rss(*process.gauges.peak_rss, process.end_ns);
+  // (Of an adopted one, that may have been before the run.)
+  if (process.gauges.peak_rss && !process.adopted) raise_peak_rss(*process.gauges.peak_rss, process.end_ns);
   raise(peak_vsz_, process.gauges.peak_vsz);
 }
 
@@ -164,6 +169,7 @@ void Accountant::ended(const Process& process, const std::optional<LiveEntry>& e
   last.start_ns = process.start_ns;
   last.image = process.image;
   last.cpu_ns = std::max(cpu, last.cpu_ns);
+  last.threads = std::max<std::uint32_t>(last.threads, process.gauges.max_threads.value_or(1));
   ReportedProcess row = reported(last, process.end_ns);
   row.comm = process.comm;
   row.time_ns = process.end_ns;

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kFlushBytes = 64 * 1024;
 
-// While it lives, files are looked up and made as another user (of the same thread only): what they may not do, we do
-// not do for them, and what is made is theirs, also on a network file system that distrusts root.
+// While it lives, files are looked up and made as another user (of the same thread only): what is made is theirs, also
+// on a network file system that distrusts root.
 class ActAs {
  public:
   explicit ActAs(const std::optional<Owner>& owner) {
@@ -125,9 +125,11 @@ Result<Fd> RecordFiles::open_new(const std::string& path) {
     fd.reset(::open(path.c_str(), flags, 0666));
   }
   if (!fd && refused(errno) && owner_) {
-    fd.reset(::open(path.c_str(), flags, 0666));
+    // A directory that is ours and not theirs. A new file is given to them; one that was there stays whose it is.
+    fd.reset(::open(path.c_str(), (flags & ~O_TRUNC) | O_EXCL, 0666));
     if (fd && ::fchown(fd.get(), owner_->uid, owner_->gid))
       return os_error("cannot give " + path + " to its owner", errno, ErrorCode::io);
+    if (!fd && errno == EEXIST) fd.reset(::open(path.c_str(), flags, 0666));
   }
   if (!fd) return os_error("cannot create " + path, errno, ErrorCode::io);
   made_files_.push_back(path);
