@@ -154,7 +154,6 @@ enum live_bits {
 	LIVE_LOCKED = 1u << 11,    /* has pages locked into memory */
 	LIVE_FOREGROUND = 1u << 12,
 	LIVE_MULTITHREADED = 1u << 13,
-	LIVE_BORROWED_MM = 1u << 14, /* its memory is its parent's (vfork) */
 };
 
 struct chunk_key {

@@ -97,14 +97,13 @@ int sample(struct bpf_iter__task *ctx)
 			rss = mm ? rss_pages_fast(mm) : 0;
 			vsz = mm ? READ(mm, total_vm) : 0;
 		}
-		if (slot->info.flags & PROC_BORROWED_MM) { /* the parent's, and counted there */
-			live.state = LIVE_BORROWED_MM;
-		} else {
+		/* In a vfork the memory is the parent's, and counted there. */
+		if (!(slot->info.flags & PROC_BORROWED_MM)) {
 			live.rss_bytes = rss << page_shift;
 			live.vsz_bytes = vsz << page_shift;
 		}
 	}
-	live.state |= state_letter(READ(task, group_leader)) | live_bits(task, signal, mm);
+	live.state = state_letter(READ(task, group_leader)) | live_bits(task, signal, mm);
 	if (live.cpu_ns == slot->sent_cpu_ns && live.rss_bytes == slot->sent_rss && live.vsz_bytes == slot->sent_vsz &&
 	    live.state == slot->sent_state)
 		return 0;

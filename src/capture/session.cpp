@@ -30,7 +30,7 @@ namespace duct_bpf {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kSweepDelayNs = 3'000'000, kSlowestSweepNs = kSecond / 10;
+constexpr std::int64_t kFirstSampleNs = 500'000, kSweepDelayNs = 3'000'000, kSlowestSweepNs = kSecond / 10;
 
 bool shows_stdout(OutputView view) { return view == OutputView::all || view == OutputView::stdout_only; }
 bool shows_stderr(OutputView view) { return view == OutputView::all || view == OutputView::stderr_only; }
@@ -100,7 +100,7 @@ class Session final : public LedgerListener {
   Fd attached_;  // pidfd
   std::unique_ptr<Pty> pty_;
   std::vector<std::unique_ptr<OutputFollower>> followers_;
-  Timer sample_timer_, duration_timer_, progress_timer_, sweep_timer_;
+  Timer first_sample_timer_, sample_timer_, duration_timer_, progress_timer_, sweep_timer_;
 
   std::int64_t start_wall_ns_ = 0, start_monotonic_ns_ = 0, end_monotonic_ns_ = 0;
   std::int64_t exec_monotonic_ns_ = 0;
@@ -287,6 +287,13 @@ Result<void> Session::start_timers() {
   auto timer = loop_.add_timer(interval, interval, [this](std::uint64_t) { take_sample(); });
   if (!timer) return timer.error();
   sample_timer_ = std::move(*timer);
+  // The first one once the exec is through: it goes on for a moment after it can no longer fail.
+  auto first = loop_.add_timer(kFirstSampleNs, 0, [this](std::uint64_t) {
+    first_sample_timer_.cancel();
+    take_sample();
+  });
+  if (!first) return first.error();
+  first_sample_timer_ = std::move(*first);
   if (progress_.active()) {
     auto ticks = loop_.add_timer(kSecond / 5, kSecond / 5, [this](std::uint64_t) {
       progress_.tick(monotonic_now_ns() - start_monotonic_ns_, peak_rss_seen_, ledger_->tree().live().size());
@@ -533,9 +540,9 @@ Result<Outcome> Session::run() {
     return started.error();
   }
   if (auto timers = start_timers(); !timers) say(LogLevel::error, timers.error().message);
-  take_sample();
   loop_.run();
   sample_timer_.cancel();
+  first_sample_timer_.cancel();
   progress_timer_.cancel();
   drain_outputs();
   finish_ledger();

@@ -84,6 +84,10 @@ std::optional<Event> decode_process(std::span<const std::byte> message) {
 #define SUMMED(name, unit, task_path, help) usage.name = present(news->usage.name);
 #define GAUGE(name, unit, help) gauges.name = present(info.name);
 #include "metrics.def"
+  if (info.flags & abi::PROC_BORROWED_MM) {  // its last image had no memory of its own
+    gauges.peak_rss_image = gauges.peak_vsz = 0;
+    gauges.peak_rss = gauges.peak_rss.value_or(0);
+  }
   if (usage.cpu_time && usage.user_time && usage.system_time)
     scale_times(*usage.cpu_time, *usage.user_time, *usage.system_time);
   return event;
@@ -92,9 +96,7 @@ std::optional<Event> decode_process(std::span<const std::byte> message) {
 std::optional<Event> decode_live(std::span<const std::byte> message) {
   auto live = read_as<abi::news_live>(message);
   if (!live) return std::nullopt;
-  return LiveEvent{live->key,     live->cpu_ns,  live->rss_bytes,
-                   live->vsz_bytes, live->threads, live->state & ~abi::LIVE_BORROWED_MM,
-                   (live->state & abi::LIVE_BORROWED_MM) != 0};
+  return LiveEvent{live->key, live->cpu_ns, live->rss_bytes, live->vsz_bytes, live->threads, live->state};
 }
 
 std::optional<Event> decode_exit(std::span<const std::byte> message) {

@@ -49,8 +49,7 @@ struct LiveEvent {
   Key key = 0;
   std::uint64_t cpu_ns = 0, rss_bytes = 0, vsz_bytes = 0;
   std::uint32_t threads = 0;
-  std::uint32_t state = 0;      // for state_text
-  bool borrows_memory = false;  // of its parent, which has it in its own numbers
+  std::uint32_t state = 0;  // for state_text
 };
 
 // Its last thread has entered exit; a final ProcessEvent follows once it is at rest.

@@ -51,7 +51,6 @@ void ProcessTree::on(const LiveEvent& live) {
   entry.vsz_bytes = live.vsz_bytes;
   entry.threads = live.threads;
   entry.state = live.state;
-  entry.borrows_memory = live.borrows_memory;
 }
 
 void ProcessTree::set_adopted_image(Key key, std::shared_ptr<const Image> image) {

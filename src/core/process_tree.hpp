@@ -16,7 +16,8 @@ namespace duct_bpf {
 struct Sighting {
   std::uint64_t window = 0;  // number of the window that the rest belongs to
   double pcpu_max = 0;
-  std::optional<std::uint64_t> rss_max, vsz_max, pss_max;  // empty: it had no memory of its own
+  std::uint64_t rss_max = 0, vsz_max = 0;
+  std::optional<std::uint64_t> pss_max;
   std::int64_t last_seen_ns = 0;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> states;  // live_state, how often
 };
@@ -33,7 +34,6 @@ struct LiveEntry {
   std::uint64_t cpu_ns = 0, rss_bytes = 0, vsz_bytes = 0;
   std::uint32_t threads = 1;
   std::uint32_t state = 'R';
-  bool borrows_memory = false;  // its parent's (vfork)
   std::optional<std::uint64_t> pss_bytes;
   // What an adopted process had used before recording began.
   std::uint64_t cpu_before_ns = 0, user_before_ns = 0, system_before_ns = 0;

@@ -212,11 +212,10 @@ std::string usage_line(const Report& report, const Machine& machine) {
     Json states = Json::object();
     for (auto& [state, count] : row.states) states[state] = count;
     Json process = {{"pcpu", percent_value(row.pcpu)}};
-    if (row.rss_bytes) {
-      process["pmem"] = percent_value(100.0 * static_cast<double>(*row.rss_bytes) / machine.memory_bytes);
-      process["rss"] = *row.rss_bytes;
-    }
-    if (row.vsz_bytes) process["vsz"] = *row.vsz_bytes;
+    process["pmem"] = row.rss_bytes ? Json(percent_value(100.0 * static_cast<double>(*row.rss_bytes) / machine.memory_bytes))
+                                    : Json(nullptr);
+    process["rss"] = nullable(row.rss_bytes);
+    process["vsz"] = nullable(row.vsz_bytes);
     process["timestamp"] = iso_time(row.time_ns);
     process["etime"] = elapsed_text(row.elapsed_ns);
     process["stat"] = std::move(states);

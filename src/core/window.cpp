@@ -62,10 +62,8 @@ Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
     threads += entry.threads;
     seen.last_seen_ns = time_ns;
     raise(seen.pcpu_max, percent(entry.cpu_ns, time_ns - entry.start_ns));
-    if (!entry.borrows_memory) {
-      raise(seen.rss_max, std::optional(entry.rss_bytes));
-      raise(seen.vsz_max, std::optional(entry.vsz_bytes));
-    }
+    seen.rss_max = std::max(seen.rss_max, entry.rss_bytes);
+    seen.vsz_max = std::max(seen.vsz_max, entry.vsz_bytes);
     raise(seen.pss_max, entry.pss_bytes);
     auto state = std::find_if(seen.states.begin(), seen.states.end(), [&](auto& s) { return s.first == entry.state; });
     if (state == seen.states.end())
@@ -174,7 +172,8 @@ void Accountant::ended(const Process& process, const std::optional<LiveEntry>& e
   row.comm = process.comm;
   row.time_ns = process.end_ns;
   row.elapsed_ns = std::max<std::int64_t>(process.end_ns - process.start_ns, 0);
-  raise(row.pcpu, percent(last.cpu_ns, row.elapsed_ns));
+  // Its teardown, which is in its CPU time, comes after what counts as its end.
+  raise(row.pcpu, percent(last.cpu_ns, std::max<double>(row.elapsed_ns, last.cpu_ns / static_cast<double>(last.threads))));
   // What no sample saw is told by the ledger.
   raise(row.rss_bytes, process.gauges.peak_rss_image ? process.gauges.peak_rss_image : process.gauges.peak_rss);
   raise(row.vsz_bytes, process.gauges.peak_vsz);

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT
+// The ledger between a made-up tracer and the pure model: each process is handed out once, and what is missing is
+// counted.
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <string>
+
+#include "abi.h"
+#include "capture/ledger.hpp"
+
+using namespace duct_bpf;
+
+namespace {
+
+using Bytes = std::vector<std::byte>;
+constexpr std::int64_t kBootToWall = 1'700'000'000'000'000'000;
+
+template <typename T>
+Bytes bytes_of(T message, std::string_view tail = {}) {
+  message.header.size = static_cast<std::uint32_t>(sizeof message + tail.size());
+  Bytes bytes(message.header.size);
+  std::memcpy(bytes.data(), &message, sizeof message);
+  if (!tail.empty()) std::memcpy(bytes.data() + sizeof message, tail.data(), tail.size());
+  return bytes;
+}
+
+// A group's pid is its key, its leader key + 1000.
+Bytes fork_news(Key key, ImageId image = 0, std::uint32_t flags = 0, pid_t pid = 0) {
+  abi::news_fork fork{};
+  fork.header.kind = abi::NEWS_FORK;
+  fork.key = key;
+  fork.image_id = image;
+  fork.start_ns = key;
+  fork.pid = pid ? pid : static_cast<pid_t>(key);
+  fork.flags = flags;
+  return bytes_of(fork);
+}
+Bytes exec_news(Key key, ImageId image, std::string_view exe) {
+  abi::news_exec exec{};
+  exec.header.kind = abi::NEWS_EXEC;
+  exec.key = key;
+  exec.image_id = image;
+  exec.exe_bytes = static_cast<std::uint32_t>(exe.size());
+  return bytes_of(exec, exe);
+}
+Bytes process_news(std::uint32_t kind, Key key, ImageId image = 0, std::uint32_t flags = 0, std::uint64_t cpu = 0,
+                   pid_t pid = 0) {
+  abi::news_process news{};
+  news.header.kind = kind;
+  news.key = key;
+  news.info.image_id = image;
+  news.info.start_ns = key;
+  news.info.end_ns = key + 50;
+  news.info.pid = pid ? pid : static_cast<pid_t>(key);
+  news.info.flags = flags;
+  news.usage.cpu_time = cpu;
+  news.usage.user_time = cpu;
+  return bytes_of(news);
+}
+Bytes end_news(Key key, ImageId image = 0) { return process_news(abi::NEWS_END, key, image, abi::PROC_EXITED, 10); }
+Bytes state_news(Key key, std::uint32_t flags = 0, std::uint64_t cpu = 10, pid_t pid = 0) {
+  return process_news(abi::NEWS_STATE, key, 0, flags, cpu, pid);
+}
+Bytes exit_news(Key key) {
+  abi::news_exit exit{};
+  exit.header.kind = abi::NEWS_EXIT;
+  exit.key = key;
+  exit.leader = key + 1000;
+  return bytes_of(exit);
+}
+Bytes live_news(Key key, std::uint64_t cpu, std::uint64_t rss) {
+  abi::news_live live{};
+  live.header.kind = abi::NEWS_LIVE;
+  live.key = key;
+  live.cpu_ns = cpu;
+  live.rss_bytes = rss;
+  live.threads = 1;
+  live.state = 'S';
+  return bytes_of(live);
+}
+
+struct FakeTracer : Tracer {
+  void expect_command() override {}
+  Result<std::uint64_t> adopt_session() override { return std::uint64_t{0}; }
+  Result<std::uint64_t> adopt_process(pid_t) override { return std::uint64_t{0}; }
+  void close() override {}
+  int news_fd() const override { return -1; }
+  void drain(const Sink& sink) override {
+    auto messages = std::exchange(news, {});
+    for (auto& message : messages) sink(message);
+  }
+  bool read_live(const Sink& sink) override {
+    for (auto& message : live) sink(message);
+    return live_readable;
+  }
+  bool read_states(const Sink& sink) override {
+    states_read++;
+    for (auto& message : states) sink(message);
+    return true;
+  }
+  void finish(std::uint64_t leader) override {
+    finished.push_back(leader);
+    if (auto end = at_rest.find(leader); end != at_rest.end()) news.push_back(end->second);
+  }
+  Left finish_all() override {
+    if (passes.empty()) return {};
+    Left left = passes.front().first;
+    for (auto& message : passes.front().second) news.push_back(message);
+    passes.pop_front();
+    return left;
+  }
+  void want_exits() override { exits_wanted++; }
+  TracerCounts counts() const override { return counted; }
+
+  std::vector<Bytes> news, live, states;
+  std::map<std::uint64_t, Bytes> at_rest;  // leader -> what its finish brings
+  std::vector<std::uint64_t> finished;
+  std::deque<std::pair<Left, std::vector<Bytes>>> passes;  // what each finish_all leaves and brings
+  TracerCounts counted;
+  bool live_readable = true;
+  int states_read = 0, exits_wanted = 0;
+};
+
+struct Scene : LedgerListener {
+  void on_process_end(const Process& process) override { handed_out.push_back(process); }
+  void drain(std::initializer_list<Bytes> messages) {
+    tracer.news.insert(tracer.news.end(), messages);
+    ledger.drain();
+  }
+  std::vector<pid_t> pids() const {
+    std::vector<pid_t> pids;
+    for (auto& process : handed_out) pids.push_back(process.pid);
+    return pids;
+  }
+  std::string exe(std::size_t i) const { return handed_out.at(i).image ? handed_out[i].image->exe : "(unknown)"; }
+  Summary summary() const {
+    Summary summary;
+    accountant.summarize(summary);
+    return summary;
+  }
+
+  FakeTracer tracer;
+  Accountant accountant{{4, 1000}, 1000, kBootToWall};
+  Ledger ledger{tracer, kBootToWall, accountant, *this};
+  std::vector<Process> handed_out;
+};
+
+const auto kAtOnce = [](std::int64_t) { return false; };
+using Pids = std::vector<pid_t>;
+
+}  // namespace
+
+TEST_CASE("news become processes, each handed out once with its image and times") {
+  Scene scene;
+  scene.drain({fork_news(1), exec_news(1, 5, "sh"), fork_news(2, 5), exec_news(2, 6, "cc"), end_news(2, 6), fork_news(3, 5)});
+  CHECK(scene.pids() == Pids{2});
+  CHECK(scene.exe(0) == "cc");
+  CHECK(scene.handed_out[0].start_ns == kBootToWall + 2);
+  scene.drain({end_news(3, 5), end_news(1, 5)});
+  CHECK(scene.pids() == Pids{2, 3, 1});
+  CHECK((scene.exe(1) == "sh" && scene.exe(2) == "sh"));
+  CHECK(scene.ledger.tree().live().empty());
+  CHECK(scene.ledger.tree().images() == 0);
+  CHECK(scene.summary().num_processes == 3);
+  auto complete = scene.ledger.completeness({.forks = 3, .execs = 2});
+  CHECK((complete.forks == 2 && complete.execs == 2 && complete.exits == 3 && complete.alive_at_end == 0));
+  CHECK(complete.exact());
+}
+
+TEST_CASE("news that was spilled and comes late loses no process") {
+  Scene scene;
+  scene.drain({fork_news(1), exec_news(1, 5, "sh")});
+  scene.drain({exec_news(2, 6, "cc"), end_news(2, 6)});  // the fork is still in the spill map
+  CHECK(scene.pids() == Pids{2});
+  scene.drain({end_news(3, 5)});
+  CHECK(scene.exe(1) == "sh");  // shared with its parent, who is known
+  scene.drain({end_news(1, 5)});
+  CHECK(scene.ledger.completeness({.forks = 3, .spilled = 3}).exact());
+  CHECK(scene.ledger.completeness({.forks = 3, .spilled = 3}).spilled == 3);
+}
+
+TEST_CASE("damaged news are passed over") {
+  Scene scene;
+  Bytes cut = fork_news(1);
+  cut.resize(40);
+  Bytes unknown = fork_news(1);
+  unknown[4] = std::byte{99};
+  scene.drain({{}, cut, unknown, fork_news(2), end_news(2)});
+  CHECK(scene.pids() == Pids{2});
+  CHECK(scene.ledger.malformed() == 3);
+  CHECK(scene.ledger.completeness({.forks = 2}).lost_exits == 1);
+}
+
+TEST_CASE("read_live brings the tree up to date, and says when it could not") {
+  Scene scene;
+  scene.drain({fork_news(1), fork_news(2)});
+  scene.tracer.live = {live_news(1, 7, 100), live_news(2, 8, 200), live_news(99, 1, 1)};
+  CHECK(scene.ledger.read_live());
+  auto live = scene.ledger.live_processes();
+  REQUIRE(live.size() == 2);
+  std::sort(live.begin(), live.end(), [](auto& a, auto& b) { return a.pid < b.pid; });
+  CHECK((live[0].pid == 1 && live[0].cpu_ns == 7 && live[0].rss_bytes == 100 && live[0].state == "S"));
+  CHECK((live[1].pid == 2 && live[0].id != live[1].id && live[0].start_ns == kBootToWall + 1));
+  scene.tracer.live_readable = false;
+  CHECK_FALSE(scene.ledger.read_live());
+}
+
+TEST_CASE("a sweep ends who is at rest, keeps who is not, and forgets who has gone") {
+  Scene scene;
+  scene.drain({fork_news(1), fork_news(2), fork_news(3), exit_news(1), exit_news(2), exit_news(3), end_news(1)});
+  CHECK(scene.ledger.has_exits());
+  scene.tracer.at_rest = {{1002, end_news(2)}};
+  scene.ledger.sweep();
+  CHECK(scene.tracer.exits_wanted == 1);
+  CHECK(scene.tracer.finished == std::vector<std::uint64_t>{1002, 1003});  // 1 ended by itself
+  CHECK(scene.pids() == Pids{1, 2});
+  CHECK(scene.ledger.has_exits());
+  scene.tracer.at_rest = {{1003, end_news(3)}};
+  scene.ledger.sweep();
+  CHECK(scene.tracer.finished == std::vector<std::uint64_t>{1002, 1003, 1003});
+  CHECK(scene.pids() == Pids{1, 2, 3});
+  CHECK_FALSE(scene.ledger.has_exits());
+  scene.drain({exit_news(77)});  // of one that is not known: not swept for ever
+  scene.ledger.sweep();
+  CHECK_FALSE(scene.ledger.has_exits());
+  CHECK(scene.tracer.finished.size() == 3);
+}
+
+TEST_CASE("finish takes what is at rest and asks for no more where all is told") {
+  Scene scene;
+  scene.drain({fork_news(1)});
+  scene.tracer.passes = {{{0, 0}, {end_news(1)}}};
+  scene.ledger.finish([](std::int64_t) { return true; });
+  CHECK(scene.pids() == Pids{1});
+  CHECK(scene.tracer.states_read == 0);
+}
+
+TEST_CASE("finish waits for exits under way while it may, and hands out those alive as they are") {
+  Scene scene;
+  scene.drain({fork_news(1), fork_news(2), fork_news(3), fork_news(4)});
+  scene.tracer.passes = {{{2, 2}, {end_news(1)}}, {{2, 1}, {end_news(2)}}, {{2, 1}, {}}, {{2, 1}, {}}};
+  // 3 is visited twice, its second word counts; 4 is a zombie.
+  scene.tracer.states = {state_news(3, 0, 10), state_news(4, abi::PROC_EXITED, 30), state_news(3, 0, 20)};
+  int asked = 0;
+  scene.ledger.finish([&](std::int64_t now) {
+    CHECK(now > 0);
+    return ++asked < 3;
+  });
+  CHECK(asked == 3);
+  CHECK(scene.pids() == Pids{1, 2, 3, 4});
+  CHECK(scene.handed_out[2].alive);
+  CHECK(scene.handed_out[2].usage.cpu_time == 20u);
+  CHECK_FALSE(scene.handed_out[2].exit_code);
+  CHECK_FALSE(scene.handed_out[3].alive);
+  CHECK(scene.handed_out[3].exit_code == 0);
+  auto complete = scene.ledger.completeness({.forks = 4});
+  CHECK((complete.exits == 3 && complete.alive_at_end == 1 && complete.lost_exits == 0 && complete.exact()));
+  CHECK(scene.summary().num_processes == 4);
+  CHECK(scene.summary().cpu_ns == 10 + 10 + 20 + 30);
+}
+
+TEST_CASE("finish waits for a record between the ledger and the ring") {
+  Scene scene;
+  scene.tracer.counted.forks = 2;
+  scene.drain({fork_news(1), fork_news(2), end_news(1)});
+  scene.tracer.passes = {{{0, 0}, {}}, {{0, 0}, {end_news(2)}}};
+  int asked = 0;
+  scene.ledger.finish([&](std::int64_t) { return ++asked < 10; });
+  CHECK(asked == 1);
+  CHECK(scene.pids() == Pids{1, 2});
+}
+
+TEST_CASE("an image whose news never came counts as arguments lost") {
+  Scene scene;
+  abi::news_process end{};
+  end.header.kind = abi::NEWS_END;
+  end.key = end.info.start_ns = 1;
+  end.info.pid = 1;
+  end.info.image_id = 5;
+  end.info.flags = abi::PROC_EXITED;
+  end.info.num_execs = 1;
+  scene.drain({fork_news(1), bytes_of(end)});
+  CHECK_FALSE(scene.handed_out.at(0).image);
+  auto complete = scene.ledger.completeness({.forks = 1, .execs = 1});
+  CHECK((complete.lost_argv == 1 && complete.lost_exits == 0));
+  CHECK_FALSE(complete.exact());
+  CHECK(scene.ledger.completeness({.forks = 1, .lost_argv = 3}).lost_argv == 3);
+}
+
+TEST_CASE("who lives on is not waited for") {
+  Scene scene;
+  scene.drain({fork_news(1)});
+  scene.tracer.passes = {{{1, 0}, {}}};
+  scene.tracer.states = {state_news(1)};
+  scene.ledger.finish([](std::int64_t) {
+    FAIL("asked to wait");
+    return true;
+  });
+  CHECK(scene.pids() == Pids{1});
+}
+
+TEST_CASE("what is missing is counted, each loss under its name") {
+  Scene scene;
+  scene.drain({fork_news(1), fork_news(2), end_news(1)});
+  scene.ledger.finish(kAtOnce);  // 2 never came out
+  auto complete = scene.ledger.completeness({.forks = 2, .adopted = 1});
+  CHECK((complete.forks == 2 && complete.exits == 1 && complete.lost_exits == 2));
+  CHECK_FALSE(complete.exact());
+
+  complete = scene.ledger.completeness({.forks = 1, .execs = 9, .lost_forks_full = 1, .lost_forks_busy = 20,
+                                        .lost_fork_news = 5000, .lost_argv = 300, .missed_forks = 400, .missed_execs = 7});
+  CHECK((complete.lost_forks == 5421 && complete.lost_execs == 7 && complete.lost_argv == 300 && complete.execs == 9));
+  CHECK((complete.forks == 0 && complete.lost_exits == 0));
+  CHECK(complete.lost() == 5428);
+  CHECK_FALSE(complete.exact());
+  CHECK(scene.ledger.completeness({.forks = 1}).exact());
+  scene.drain({end_news(9)});
+  CHECK_FALSE(scene.ledger.completeness({.forks = 1}).exact());  // one came out that never went in
+}
+
+TEST_CASE("adopted processes show what they run, and their earlier CPU time is set aside") {
+  Scene scene;
+  scene.tracer.news = {fork_news(1, 5, abi::PROC_ADOPTED, ::getpid()), fork_news(2, 5), fork_news(3, 6, abi::PROC_ADOPTED, 999'999'999)};
+  scene.tracer.states = {state_news(1, abi::PROC_ADOPTED, 500, ::getpid()), state_news(2, 0, 70)};
+  scene.ledger.take_adopted();
+  auto& live = scene.ledger.tree().live();
+  REQUIRE((live.contains(1) && live.contains(2) && live.contains(3)));
+  REQUIRE(live.at(1).image);
+  CHECK(live.at(1).image == live.at(2).image);
+  CHECK(live.at(1).image->exe.find("/") == 0);
+  CHECK_FALSE(live.at(1).image->argv.empty());
+  CHECK_FALSE(live.at(3).image);  // no such process
+  CHECK((live.at(1).cpu_before_ns == 500 && live.at(1).user_before_ns == 500));
+  CHECK(live.at(2).cpu_before_ns == 0);  // forked since: all of it counts
+  CHECK(scene.handed_out.empty());
+  scene.tracer.states = {state_news(1, abi::PROC_ADOPTED, 600, ::getpid()), state_news(2, 0, 80)};
+  scene.tracer.passes = {{{2, 0}, {}}};
+  scene.ledger.finish(kAtOnce);
+  CHECK(scene.handed_out.size() == 2);
+  CHECK(scene.summary().cpu_ns == 100 + 80);
+}
