@@ -147,9 +147,10 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   object_->rodata->max_argv_bytes = config.max_argv_bytes;
   object_->rodata->wake_step_bytes = std::max<std::size_t>(config.ring_bytes / 16, 4096);
 
-  // Processes of the machine cannot be more than its pids; a default of 4 million pids would cost 64 MiB of buckets.
+  // The machine's processes cannot be more than its pids. Room for 4 million, a usual limit, would cost 64 MiB and more
+  // time than all the rest of the start.
   std::size_t entries = config.ledger_entries;
-  if (!entries) entries = std::clamp<std::size_t>(read_number("/proc/sys/kernel/pid_max") * 2, 4096, 262144);
+  if (!entries) entries = std::clamp<std::size_t>(read_number("/proc/sys/kernel/pid_max"), 4096, 65536);
   std::size_t late_news = 32768, late_chunks = 16384;
   if (!facts->has_bpf_allocator) {
     // Before 6.1 a hash that allocates inside a tracepoint may deadlock, so all is allocated at the start.

@@ -140,7 +140,7 @@ const OptionRow kOptions[] = {
 
     {"Limits in the kernel", "--ring-size", "SIZE", "ring buffer, a power of two, 4K to 1G", "2M", nullptr,
      set_ring_size},
-    {nullptr, "--max-processes", "N", "processes alive at once", "the kernel's pid_max", nullptr,
+    {nullptr, "--max-processes", "N", "processes alive at once", "pid_max, 65536 at most", nullptr,
      [](Text value, CliOptions& to) { return read_count(value, 1, kMaxPid, to.run.ledger_entries); }},
 
     {"Help", "-h,--help", nullptr, "show this and exit", nullptr, nullptr, nullptr},
