@@ -22,7 +22,7 @@ const char* const kBtfCacheDir = "/var/cache/duct-bpf";
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x31305f4654425f44;  // "D_BTF_01": raise with the layout of what follows
+constexpr std::uint64_t kMagic = 0x32305f4654425f44;  // "D_BTF_02": raise with the layout of what follows
 constexpr std::size_t kMaxCacheBytes = 1 << 20;
 
 struct CacheHeader {
@@ -32,6 +32,7 @@ struct CacheHeader {
   std::uint16_t has_bpf_allocator;
   std::uint16_t has_percpu_rss;
   std::uint64_t btf_bytes;
+  std::uint64_t btf_hash;  // a file system may hand back zeros after a crash
 };
 
 struct BtfDeleter {
@@ -48,6 +49,12 @@ void mix(std::uint64_t& hash, std::span<const std::byte> bytes) {  // FNV-1a, a 
     hash ^= hash >> 29;
   }
   for (; i < bytes.size(); i++) hash = (hash ^ static_cast<std::uint8_t>(bytes[i])) * 0x100000001b3u;
+}
+
+std::uint64_t hash_of(std::span<const std::byte> bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  mix(hash, bytes);
+  return hash;
 }
 
 std::vector<std::byte> read_whole(int fd) {
@@ -112,7 +119,9 @@ bool read_cache(int dir, const std::uint64_t (&key)[2], KernelBtf& out) {
   if (header.magic != kMagic || std::memcmp(header.key, key, sizeof header.key) ||
       header.btf_bytes != bytes.size() - sizeof header)
     return false;
-  auto file = to_memfd(std::span(bytes).subspan(sizeof header));
+  auto data = std::span(bytes).subspan(sizeof header);
+  if (header.btf_hash != hash_of(data)) return false;
+  auto file = to_memfd(data);
   if (!file) return false;
   out.file = std::move(*file);
   out.iter_task_id = header.iter_task_id;
@@ -138,7 +147,7 @@ void write_cache(int dir, const std::uint64_t (&key)[2], const KernelBtf& facts,
   Fd fd(::openat(dir, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!fd) return;
   CacheHeader header{kMagic, {key[0], key[1]}, facts.iter_task_id, facts.has_bpf_allocator, facts.has_percpu_rss,
-                     data.size()};
+                     data.size(), hash_of(data)};
   bool whole = ::write(fd.get(), &header, sizeof header) == static_cast<ssize_t>(sizeof header) &&
                ::write(fd.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size()) &&
                ::fchmod(fd.get(), 0644) == 0;

@@ -74,7 +74,6 @@ Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
   sample.tree_cpu_ns = ended_cpu_ns_ + live_cpu;
   // The first sample comes with the command's first instruction, too early to speak of a rate: the next one covers both.
   if (samples_ > 0) {
-    peak_pcpu_before_last_ = run_max_.pcpu;
     sample.cpu_percent = rate(sample.tree_cpu_ns, time_ns, threads);
     any_rate_ = true;
   } else {
@@ -82,6 +81,8 @@ Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
   }
 
   last_sample_ns_ = time_ns;
+  raise(window_max_.pcpu, sample.cpu_percent);
+  raise(run_max_.pcpu, sample.cpu_percent);
   if (!sample.vsz_bytes) return sample;  // zombies at most: nobody whose memory could be averaged
 
   Totals sums{.rss_bytes = static_cast<double>(sample.rss_bytes),
@@ -93,7 +94,6 @@ Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
     raise(maximum->rss_bytes, sums.rss_bytes);
     raise(maximum->vsz_bytes, sums.vsz_bytes);
     raise(maximum->pmem, sums.pmem);
-    raise(maximum->pcpu, sums.pcpu);
     raise(maximum->processes, sums.processes);
   }
   for (Totals* sum : {&window_sum_, &run_sum_}) {
@@ -240,10 +240,8 @@ void Accountant::finish(std::int64_t time_ns) {
   // A last stretch that is short says little by itself: it is taken together with the one before.
   Stretch before = last_stretch_;
   double last = rate(ended_cpu_ns_, time_ns, last_threads_);
-  if (any_rate_ && last_stretch_.ns < before.ns / 2) {
+  if (any_rate_ && last_stretch_.ns < before.ns / 2)
     last = percent(last_stretch_.cpu_ns + before.cpu_ns, last_stretch_.ns + before.ns);
-    run_max_.pcpu = peak_pcpu_before_last_;
-  }
   any_rate_ = true;
   raise(run_max_.pcpu, last);
   raise(window_max_.pcpu, last);

@@ -104,7 +104,6 @@ class Accountant {
     std::int64_t ns = 0;
     std::uint64_t cpu_ns = 0;
   } last_stretch_;
-  double peak_pcpu_before_last_ = 0;
 
   // The run.
   std::uint64_t samples_ = 0, reports_ = 0;

@@ -107,7 +107,10 @@ Result<void> RecordFiles::make_directories(const std::string& path) {
     }
     if (made && refused(errno) && owner_) {
       made = ::mkdir(directory.c_str(), 0777);
-      if (!made && ::lchown(directory.c_str(), owner_->uid, owner_->gid)) made = -1;
+      if (!made && ::lchown(directory.c_str(), owner_->uid, owner_->gid)) {
+        made_directories_.push_back(directory);
+        made = -1;
+      }
     }
     if (made && errno == EEXIST) continue;
     if (made) return os_error("cannot make the directory " + directory, errno, ErrorCode::io);
@@ -127,8 +130,10 @@ Result<Fd> RecordFiles::open_new(const std::string& path) {
   if (!fd && refused(errno) && owner_) {
     // A directory that is ours and not theirs. A new file is given to them; one that was there stays whose it is.
     fd.reset(::open(path.c_str(), (flags & ~O_TRUNC) | O_EXCL, 0666));
-    if (fd && ::fchown(fd.get(), owner_->uid, owner_->gid))
+    if (fd && ::fchown(fd.get(), owner_->uid, owner_->gid)) {
+      made_files_.push_back(path);
       return os_error("cannot give " + path + " to its owner", errno, ErrorCode::io);
+    }
     if (!fd && errno == EEXIST) fd.reset(::open(path.c_str(), flags, 0666));
   }
   if (!fd) return os_error("cannot create " + path, errno, ErrorCode::io);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The minimal BTF against the kernel's own, and whom its cache believes. Without kernel BTF, or (cache) without root,
-// there is nothing to compare: such cases say so and stop.
+// The minimal BTF against the kernel's own, and whom its cache believes. Without kernel BTF, or (cache)
+// without root, there is nothing to compare: such cases say so and stop.
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <stdlib.h>
@@ -238,11 +238,13 @@ TEST_CASE("the second call takes the cache, which is root's alone") {
   CHECK((st.st_mode & 07777) == 0755);
   REQUIRE(::stat(cache.file().c_str(), &st) == 0);
   CHECK((st.st_mode & 07777) == 0644);
-  CHECK(first.iter_task_id == static_cast<std::uint32_t>(
-                                  std::max(0, btf__find_by_name_kind(kernel_types(), "bpf_iter_task", BTF_KIND_FUNC))));
+  CHECK(first.iter_task_id ==
+        static_cast<std::uint32_t>(
+            std::max(0, btf__find_by_name_kind(kernel_types(), "bpf_iter_task", BTF_KIND_FUNC))));
   KernelBtf second = cache.get(cache.dir);
   CHECK(second.iter_task_id == first.iter_task_id);
-  CHECK((second.has_bpf_allocator == first.has_bpf_allocator && second.has_percpu_rss == first.has_percpu_rss));
+  CHECK(
+      (second.has_bpf_allocator == first.has_bpf_allocator && second.has_percpu_rss == first.has_percpu_rss));
   CHECK(content(second.path()) == content(first.path()));
   cache.mark(cache.file());
   CHECK(cache.believed());
@@ -252,7 +254,8 @@ TEST_CASE("the second call takes the cache, which is root's alone") {
   auto facts = kernel_btf(std::as_bytes(std::span(other.object)), cache.dir);
   REQUIRE(facts);
   CHECK(facts->iter_task_id != Cache::kMark);
-  CHECK_FALSE(cache.believed());  // of one kernel only the last build's file is kept: cache.file() has seen one
+  CHECK_FALSE(
+      cache.believed());  // of one kernel only the last build's file is kept: cache.file() has seen one
   cache.file();
 }
 
@@ -306,8 +309,14 @@ TEST_CASE("a cache file that is cut, empty or garbage is made anew") {
   cache.get(cache.dir);
   const fs::path file = cache.file();
   const std::string whole = content(file);
-  std::vector<std::string> damaged = {"", "x", whole.substr(0, 39), whole.substr(0, 40), whole.substr(0, whole.size() - 1),
-                                      whole + "x", std::string(whole.size(), '\xff'), std::string(2 << 20, 'x')};
+  std::vector<std::string> damaged = {"",
+                                      "x",
+                                      whole.substr(0, 39),
+                                      whole.substr(0, 40),
+                                      whole.substr(0, whole.size() - 1),
+                                      whole + "x",
+                                      std::string(whole.size(), '\xff'),
+                                      std::string(2 << 20, 'x')};
   std::string wrong_key = whole;
   wrong_key[8] ^= 1;
   damaged.push_back(wrong_key);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The ledger between a made-up tracer and the pure model: each process is handed out once, and what is missing is
-// counted.
+// The ledger between a made-up tracer and the pure model: each process is handed out once, and what is
+// missing is counted.
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -47,8 +47,8 @@ Bytes exec_news(Key key, ImageId image, std::string_view exe) {
   exec.exe_bytes = static_cast<std::uint32_t>(exe.size());
   return bytes_of(exec, exe);
 }
-Bytes process_news(std::uint32_t kind, Key key, ImageId image = 0, std::uint32_t flags = 0, std::uint64_t cpu = 0,
-                   pid_t pid = 0) {
+Bytes process_news(std::uint32_t kind, Key key, ImageId image = 0, std::uint32_t flags = 0,
+                   std::uint64_t cpu = 0, pid_t pid = 0) {
   abi::news_process news{};
   news.header.kind = kind;
   news.key = key;
@@ -61,7 +61,9 @@ Bytes process_news(std::uint32_t kind, Key key, ImageId image = 0, std::uint32_t
   news.usage.user_time = cpu;
   return bytes_of(news);
 }
-Bytes end_news(Key key, ImageId image = 0) { return process_news(abi::NEWS_END, key, image, abi::PROC_EXITED, 10); }
+Bytes end_news(Key key, ImageId image = 0) {
+  return process_news(abi::NEWS_END, key, image, abi::PROC_EXITED, 10);
+}
 Bytes state_news(Key key, std::uint32_t flags = 0, std::uint64_t cpu = 10, pid_t pid = 0) {
   return process_news(abi::NEWS_STATE, key, 0, flags, cpu, pid);
 }
@@ -136,7 +138,9 @@ struct Scene : LedgerListener {
     for (auto& process : handed_out) pids.push_back(process.pid);
     return pids;
   }
-  std::string exe(std::size_t i) const { return handed_out.at(i).image ? handed_out[i].image->exe : "(unknown)"; }
+  std::string exe(std::size_t i) const {
+    return handed_out.at(i).image ? handed_out[i].image->exe : "(unknown)";
+  }
   Summary summary() const {
     Summary summary;
     accountant.summarize(summary);
@@ -156,7 +160,8 @@ using Pids = std::vector<pid_t>;
 
 TEST_CASE("news become processes, each handed out once with its image and times") {
   Scene scene;
-  scene.drain({fork_news(1), exec_news(1, 5, "sh"), fork_news(2, 5), exec_news(2, 6, "cc"), end_news(2, 6), fork_news(3, 5)});
+  scene.drain({fork_news(1), exec_news(1, 5, "sh"), fork_news(2, 5), exec_news(2, 6, "cc"), end_news(2, 6),
+               fork_news(3, 5)});
   CHECK(scene.pids() == Pids{2});
   CHECK(scene.exe(0) == "cc");
   CHECK(scene.handed_out[0].start_ns == kBootToWall + 2);
@@ -211,7 +216,8 @@ TEST_CASE("read_live brings the tree up to date, and says when it could not") {
 
 TEST_CASE("a sweep ends who is at rest, keeps who is not, and forgets who has gone") {
   Scene scene;
-  scene.drain({fork_news(1), fork_news(2), fork_news(3), exit_news(1), exit_news(2), exit_news(3), end_news(1)});
+  scene.drain(
+      {fork_news(1), fork_news(2), fork_news(3), exit_news(1), exit_news(2), exit_news(3), end_news(1)});
   CHECK(scene.ledger.has_exits());
   scene.tracer.at_rest = {{1002, end_news(2)}};
   scene.ledger.sweep();
@@ -311,9 +317,16 @@ TEST_CASE("what is missing is counted, each loss under its name") {
   CHECK((complete.forks == 2 && complete.exits == 1 && complete.lost_exits == 2));
   CHECK_FALSE(complete.exact());
 
-  complete = scene.ledger.completeness({.forks = 1, .execs = 9, .lost_forks_full = 1, .lost_forks_busy = 20,
-                                        .lost_fork_news = 5000, .lost_argv = 300, .missed_forks = 400, .missed_execs = 7});
-  CHECK((complete.lost_forks == 5421 && complete.lost_execs == 7 && complete.lost_argv == 300 && complete.execs == 9));
+  complete = scene.ledger.completeness({.forks = 1,
+                                        .execs = 9,
+                                        .lost_forks_full = 1,
+                                        .lost_forks_busy = 20,
+                                        .lost_fork_news = 5000,
+                                        .lost_argv = 300,
+                                        .missed_forks = 400,
+                                        .missed_execs = 7});
+  CHECK((complete.lost_forks == 5421 && complete.lost_execs == 7 && complete.lost_argv == 300 &&
+         complete.execs == 9));
   CHECK((complete.forks == 0 && complete.lost_exits == 0));
   CHECK(complete.lost() == 5428);
   CHECK_FALSE(complete.exact());
@@ -324,7 +337,8 @@ TEST_CASE("what is missing is counted, each loss under its name") {
 
 TEST_CASE("adopted processes show what they run, and their earlier CPU time is set aside") {
   Scene scene;
-  scene.tracer.news = {fork_news(1, 5, abi::PROC_ADOPTED, ::getpid()), fork_news(2, 5), fork_news(3, 6, abi::PROC_ADOPTED, 999'999'999)};
+  scene.tracer.news = {fork_news(1, 5, abi::PROC_ADOPTED, ::getpid()), fork_news(2, 5),
+                       fork_news(3, 6, abi::PROC_ADOPTED, 999'999'999)};
   scene.tracer.states = {state_news(1, abi::PROC_ADOPTED, 500, ::getpid()), state_news(2, 0, 70)};
   scene.ledger.take_adopted();
   auto& live = scene.ledger.tree().live();

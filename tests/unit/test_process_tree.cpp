@@ -31,7 +31,8 @@ struct Scene {
     tree.on(ExecEvent{key, image, 0, made});
     return made;
   }
-  ProcessTree::Known end(Key key, ImageId image, std::uint64_t start = 0, bool final = true, bool exited = true) {
+  ProcessTree::Known end(Key key, ImageId image, std::uint64_t start = 0, bool final = true,
+                         bool exited = true) {
     ProcessEvent event;
     event.key = key;
     event.image_id = image;

@@ -70,7 +70,8 @@ Shape all(std::initializer_list<const char*> names, char type) {
   return shape;
 }
 
-std::shared_ptr<const Image> image(std::vector<std::string> argv, std::string exe = "/bin/x", bool cut = false) {
+std::shared_ptr<const Image> image(std::vector<std::string> argv, std::string exe = "/bin/x",
+                                   bool cut = false) {
   auto made = std::make_shared<Image>();
   made->exe = std::move(exe);
   made->argv = std::move(argv);
@@ -183,26 +184,50 @@ TEST_CASE("a line of usage has the contract's keys with their types") {
   row.pss_bytes = 99;
   Report report = report_of({row});
   Json line = usage(report);
-  CHECK(shape(line) == Shape{{"timestamp", 's'}, {"num_samples", 'i'}, {"processes", 'o'}, {"totals", 'o'}, {"averages", 'o'}});
-  CHECK(shape(line["totals"]) == Shape{{"pmem", 'f'}, {"pcpu", 'f'}, {"rss", 'i'}, {"vsz", 'i'},
-                                       {"pcpu_interval", 'f'}, {"processes", 'i'}});
-  CHECK(shape(line["averages"]) == Shape{{"rss", 'f'}, {"vsz", 'f'}, {"pmem", 'f'}, {"pcpu", 'f'}, {"num_samples", 'i'},
-                                         {"pcpu_interval", 'f'}, {"processes", 'f'}});
+  CHECK(
+      shape(line) ==
+      Shape{
+          {"timestamp", 's'}, {"num_samples", 'i'}, {"processes", 'o'}, {"totals", 'o'}, {"averages", 'o'}});
+  CHECK(shape(line["totals"]) == Shape{{"pmem", 'f'},
+                                       {"pcpu", 'f'},
+                                       {"rss", 'i'},
+                                       {"vsz", 'i'},
+                                       {"pcpu_interval", 'f'},
+                                       {"processes", 'i'}});
+  CHECK(shape(line["averages"]) == Shape{{"rss", 'f'},
+                                         {"vsz", 'f'},
+                                         {"pmem", 'f'},
+                                         {"pcpu", 'f'},
+                                         {"num_samples", 'i'},
+                                         {"pcpu_interval", 'f'},
+                                         {"processes", 'f'}});
   const Json& process = line["processes"]["10"];
-  CHECK(shape(process) == Shape{{"pcpu", 'f'}, {"pmem", 'f'}, {"rss", 'i'}, {"vsz", 'i'}, {"timestamp", 's'}, {"etime", 's'},
-                                {"stat", 'o'}, {"cmd", 's'}, {"pcpu_interval", 'f'}, {"cpu_time", 'f'}, {"pss", 'i'}});
+  CHECK(shape(process) == Shape{{"pcpu", 'f'},
+                                {"pmem", 'f'},
+                                {"rss", 'i'},
+                                {"vsz", 'i'},
+                                {"timestamp", 's'},
+                                {"etime", 's'},
+                                {"stat", 'o'},
+                                {"cmd", 's'},
+                                {"pcpu_interval", 'f'},
+                                {"cpu_time", 'f'},
+                                {"pss", 'i'}});
   CHECK(line["timestamp"] == "2023-11-14T22:13:20.123456+00:00");
   CHECK(process["timestamp"] == line["timestamp"]);
   CHECK(line["num_samples"] == 3);
   CHECK((process["pcpu"] == 12.346 && process["pcpu_interval"] == 50.0 && process["cpu_time"] == 1.5));
-  CHECK((process["pmem"] == 25.0 && process["rss"] == 2500 && process["vsz"] == 1ULL << 46 && process["pss"] == 99));
+  CHECK((process["pmem"] == 25.0 && process["rss"] == 2500 && process["vsz"] == 1ULL << 46 &&
+         process["pss"] == 99));
   CHECK(process["etime"] == "01:01");
   CHECK(process["stat"] == Json{{"Ss", 20}, {"R", 1}});
   CHECK(process["cmd"] == "a b c");
   const Json &totals = line["totals"], &averages = line["averages"];
-  CHECK((totals["rss"] == 1000 && totals["vsz"] == 2000 && totals["pmem"] == 1.235 && totals["processes"] == 2));
+  CHECK((totals["rss"] == 1000 && totals["vsz"] == 2000 && totals["pmem"] == 1.235 &&
+         totals["processes"] == 2));
   CHECK((totals["pcpu"] == 150.0 && totals["pcpu_interval"] == 150.0));
-  CHECK((averages["rss"] == 500.5 && averages["vsz"] == 1000.0 && averages["pmem"] == 0.5 && averages["pcpu"] == 75.0));
+  CHECK((averages["rss"] == 500.5 && averages["vsz"] == 1000.0 && averages["pmem"] == 0.5 &&
+         averages["pcpu"] == 75.0));
   CHECK((averages["num_samples"] == 3 && averages["processes"] == 1.5));
 
   report.others = 4;
@@ -211,18 +236,27 @@ TEST_CASE("a line of usage has the contract's keys with their types") {
   CHECK(usage(report)["others"] == Json{{"count", 4}, {"cpu_time", 2.5}, {"peak_rss_max", 77}});
 }
 
-TEST_CASE("what was not measured is absent or null in a line of usage, never 0") {
+TEST_CASE("what was not measured is null in a line of usage, never 0") {
   ReportedProcess row;
   row.pid = 10;
   row.comm = "kid";
   Json line = usage(report_of({row}, 0));
   const Json& process = line["processes"]["10"];
-  CHECK(shape(process) == Shape{{"pcpu", 'f'}, {"timestamp", 's'}, {"etime", 's'}, {"stat", 'o'}, {"cmd", 's'},
-                                {"pcpu_interval", 'f'}, {"cpu_time", 'f'}});
+  CHECK(shape(process) == Shape{{"pcpu", 'f'},
+                                {"pmem", 'n'},
+                                {"rss", 'n'},
+                                {"vsz", 'n'},
+                                {"timestamp", 's'},
+                                {"etime", 's'},
+                                {"stat", 'o'},
+                                {"cmd", 's'},
+                                {"pcpu_interval", 'f'},
+                                {"cpu_time", 'f'}});
   CHECK(process["stat"] == Json::object());
   CHECK(process["cmd"] == "[kid]");
   CHECK(line["totals"]["processes"].is_null());
-  for (const char* name : {"rss", "vsz", "pmem", "pcpu", "pcpu_interval", "processes"}) CHECK(line["averages"][name].is_null());
+  for (const char* name : {"rss", "vsz", "pmem", "pcpu", "pcpu_interval", "processes"})
+    CHECK(line["averages"][name].is_null());
   CHECK(line["averages"]["num_samples"] == 0);
   CHECK(usage(report_of({}))["processes"] == Json::object());
 }
@@ -239,9 +273,28 @@ TEST_CASE("a pid that is used again in one report gets a key of its own") {
 TEST_CASE("a line of a process that ended has every key that is known") {
   std::string text = process_line(full_process());
   Json line = parsed(text);
-  Shape want = all({"pid", "ppid", "pid_ns", "num_execs", "exit_code", "uid", "sid", "cgroup_id", "depth", "minor_faults",
-                    "major_faults", "voluntary_switches", "involuntary_switches", "read_chars", "write_chars", "read_bytes",
-                    "write_bytes", "max_threads", "peak_rss", "peak_rss_image", "peak_vsz"}, 'i');
+  Shape want = all({"pid",
+                    "ppid",
+                    "pid_ns",
+                    "num_execs",
+                    "exit_code",
+                    "uid",
+                    "sid",
+                    "cgroup_id",
+                    "depth",
+                    "minor_faults",
+                    "major_faults",
+                    "voluntary_switches",
+                    "involuntary_switches",
+                    "read_chars",
+                    "write_chars",
+                    "read_bytes",
+                    "write_bytes",
+                    "max_threads",
+                    "peak_rss",
+                    "peak_rss_image",
+                    "peak_vsz"},
+                   'i');
   want.merge(all({"start_time", "end_time", "wall_time", "cpu_time", "user_time", "system_time"}, 'f'));
   want.merge(all({"cmd", "exe", "comm"}, 's'));
   want.merge(Shape{{"argv", 'l'}, {"argv_truncated", 'b'}});
@@ -250,8 +303,10 @@ TEST_CASE("a line of a process that ended has every key that is known") {
   CHECK(text.find("\"end_time\":1700000002.123456,") != std::string::npos);
   CHECK(text.find("\"wall_time\":2.000000001,") != std::string::npos);
   CHECK(text.find("\"cpu_time\":1.000000001,") != std::string::npos);
-  CHECK((line["pid"] == 10 && line["ppid"] == 9 && line["pid_ns"] == 2 && line["depth"] == 3 && line["num_execs"] == 4));
-  CHECK((line["exit_code"] == 5 && line["uid"] == 4'000'000'000u && line["sid"] == 7 && line["minor_faults"] == 1'000'000'001));
+  CHECK((line["pid"] == 10 && line["ppid"] == 9 && line["pid_ns"] == 2 && line["depth"] == 3 &&
+         line["num_execs"] == 4));
+  CHECK((line["exit_code"] == 5 && line["uid"] == 4'000'000'000u && line["sid"] == 7 &&
+         line["minor_faults"] == 1'000'000'001));
   CHECK((line["cgroup_id"] == ~0ULL - 1 && line["peak_rss"] == ~0ULL - 1));  // beyond 2^63, not rounded
   CHECK((line["cmd"] == "cc -c" && line["exe"] == "/usr/bin/cc" && line["argv"] == Json{"cc", "-c"}));
   CHECK(line["argv_truncated"] == true);
@@ -262,21 +317,23 @@ TEST_CASE("keys that are not known are left out of a process's line") {
   process.pid = 10;
   process.comm = "kid";
   process.start_ns = process.end_ns = kTime;
-  const Shape least{{"pid", 'i'}, {"ppid", 'i'}, {"start_time", 'f'}, {"end_time", 'f'}, {"wall_time", 'f'}, {"cmd", 's'},
-                    {"comm", 's'}, {"num_execs", 'i'}, {"depth", 'i'}};
+  const Shape least{{"pid", 'i'}, {"ppid", 'i'}, {"start_time", 'f'}, {"end_time", 'f'}, {"wall_time", 'f'},
+                    {"cmd", 's'}, {"comm", 's'}, {"num_execs", 'i'},  {"depth", 'i'}};
   CHECK(shape(parsed(process_line(process))) == least);
   CHECK(parsed(process_line(process))["cmd"] == "[kid]");
 
   process.image = image({});  // seen to exec, without words: as ps shows it
   Json line = parsed(process_line(process));
-  CHECK((line["cmd"] == "[kid]" && line["argv"] == Json::array() && line["exe"] == "/bin/x" && !line.contains("argv_truncated")));
+  CHECK((line["cmd"] == "[kid]" && line["argv"] == Json::array() && line["exe"] == "/bin/x" &&
+         !line.contains("argv_truncated")));
   process.image = image({""});
   CHECK(parsed(process_line(process))["cmd"] == "");
   process.image.reset();
 
   process.alive = process.adopted = true;
   line = parsed(process_line(process));
-  CHECK((line["alive"] == true && line["adopted"] == true && !line.contains("end_time") && line.contains("wall_time")));
+  CHECK((line["alive"] == true && line["adopted"] == true && !line.contains("end_time") &&
+         line.contains("wall_time")));
   process.alive = process.adopted = false;
   process.exit_signal = 11;
   process.core_dumped = true;
@@ -291,8 +348,8 @@ TEST_CASE("keys that are not known are left out of a process's line") {
 }
 
 TEST_CASE("any bytes in names and words give valid JSON on one line") {
-  const std::string broken[] = {"\xff\xfe", "cut \xe2\x82", "\xc0\xaf", "\xed\xa0\x80", "\x80", "\xf4\x90\x80\x80",
-                                std::string("a\0b", 3)};
+  const std::string broken[] = {"\xff\xfe",         "cut \xe2\x82",        "\xc0\xaf", "\xed\xa0\x80", "\x80",
+                                "\xf4\x90\x80\x80", std::string("a\0b", 3)};
   for (const std::string& bytes : broken) {
     Process process = full_process();
     process.comm = bytes;
@@ -322,7 +379,9 @@ TEST_CASE("any bytes in names and words give valid JSON on one line") {
   CHECK(line["argv"] == Json(process.image->argv));  // nothing that is valid is changed
   CHECK(line["cmd"] == join_argv(process.image->argv));
   CHECK(text.find("\\u001b[0m") != std::string::npos);
-  process.image = image({"x\xff" "y"});
+  process.image =
+      image({"x\xff"
+             "y"});
   CHECK(parsed(process_line(process))["cmd"] == "x\xef\xbf\xbdy");
 }
 
@@ -337,11 +396,12 @@ TEST_CASE("words are joined by blanks, empty ones and all") {
 }
 
 TEST_CASE("times are ISO 8601 in local time with offset and microseconds") {
-  const std::pair<const char*, const char*> zones[] = {{"UTC", "2023-11-14T22:13:20.123456+00:00"},
-                                                       {"AAA-5:45", "2023-11-15T03:58:20.123456+05:45"},
-                                                       {"BBB3:30", "2023-11-14T18:43:20.123456-03:30"},
-                                                       {"CCC0:30", "2023-11-14T21:43:20.123456-00:30"},
-                                                       {"DDD5EEE,M3.2.0,M11.1.0", "2023-11-14T17:13:20.123456-05:00"}};
+  const std::pair<const char*, const char*> zones[] = {
+      {"UTC", "2023-11-14T22:13:20.123456+00:00"},
+      {"AAA-5:45", "2023-11-15T03:58:20.123456+05:45"},
+      {"BBB3:30", "2023-11-14T18:43:20.123456-03:30"},
+      {"CCC0:30", "2023-11-14T21:43:20.123456-00:30"},
+      {"DDD5EEE,M3.2.0,M11.1.0", "2023-11-14T17:13:20.123456-05:00"}};
   for (auto [zone, text] : zones) {
     TimeZone here(zone);
     CHECK(iso_time(kTime) == text);
@@ -352,39 +412,64 @@ TEST_CASE("times are ISO 8601 in local time with offset and microseconds") {
 
 TEST_CASE("elapsed time as ps writes ETIME") {
   const std::pair<std::int64_t, const char*> forms[] = {
-      {0, "00:00"},         {59, "00:59"},          {60, "01:00"},           {3599, "59:59"},         {3600, "01:00:00"},
-      {86399, "23:59:59"},  {86400, "01-00:00:00"}, {90061, "01-01:01:01"}, {8640000, "100-00:00:00"}, {-5, "00:00"}};
-  for (auto [seconds, text] : forms) CHECK(elapsed_text(seconds * 1'000'000'000 + (seconds >= 0 ? 999'999'999 : 0)) == text);
+      {0, "00:00"},           {59, "00:59"},          {60, "01:00"},
+      {3599, "59:59"},        {3600, "01:00:00"},     {86399, "23:59:59"},
+      {86400, "01-00:00:00"}, {90061, "01-01:01:01"}, {8640000, "100-00:00:00"},
+      {-5, "00:00"}};
+  for (auto [seconds, text] : forms)
+    CHECK(elapsed_text(seconds * 1'000'000'000 + (seconds >= 0 ? 999'999'999 : 0)) == text);
 }
 
 TEST_CASE("info.json has the contract's keys with their types, and ours") {
   Json info = parsed(info_text(full_info(), full_summary()));
-  CHECK(shape(info) == Shape{{"command", 's'}, {"system", 'o'}, {"env", 'o'}, {"gpu", 'n'}, {"duct_version", 's'},
-                             {"schema_version", 's'}, {"record_version", 's'}, {"execution_summary", 'o'}, {"tracer", 'o'},
-                             {"completeness", 'o'}, {"output_paths", 'o'}, {"working_directory", 's'}, {"message", 's'}});
+  CHECK(shape(info) == Shape{{"command", 's'},
+                             {"system", 'o'},
+                             {"env", 'o'},
+                             {"gpu", 'n'},
+                             {"duct_version", 's'},
+                             {"schema_version", 's'},
+                             {"record_version", 's'},
+                             {"execution_summary", 'o'},
+                             {"tracer", 'o'},
+                             {"completeness", 'o'},
+                             {"output_paths", 'o'},
+                             {"working_directory", 's'},
+                             {"message", 's'}});
   CHECK(shape(info["system"]) ==
         Shape{{"cpu_total", 'i'}, {"memory_total", 'i'}, {"hostname", 's'}, {"uid", 'i'}, {"user", 's'}});
-  Shape summary = all({"exit_code", "peak_rss", "peak_vsz", "num_samples", "num_reports", "num_processes", "num_execs",
-                       "max_processes", "num_failed", "peak_pss", "exit_signal"}, 'i');
-  summary.merge(all({"wall_clock_time", "average_rss", "average_vsz", "peak_pmem", "average_pmem", "peak_pcpu", "average_pcpu",
-                     "start_time", "end_time", "cpu_time", "user_time", "system_time", "peak_rss_time"}, 'f'));
+  Shape summary = all({"exit_code", "peak_rss", "peak_vsz", "num_samples", "num_reports", "num_processes",
+                       "num_execs", "max_processes", "num_failed", "peak_pss", "exit_signal"},
+                      'i');
+  summary.merge(
+      all({"wall_clock_time", "average_rss", "average_vsz", "peak_pmem", "average_pmem", "peak_pcpu",
+           "average_pcpu", "start_time", "end_time", "cpu_time", "user_time", "system_time", "peak_rss_time"},
+          'f'));
   summary.merge(all({"command", "logs_prefix", "working_directory", "termination"}, 's'));
   CHECK(shape(info["execution_summary"]) == summary);
-  CHECK(shape(info["tracer"]) == Shape{{"sampler", 's'}, {"tracer_version", 's'}, {"kernel_release", 's'}, {"memory_method", 's'},
-                                       {"memory_error_bound", 'i'}, {"startup_time", 'f'}, {"overhead_cpu", 'f'}});
-  Shape complete = all({"forks", "execs", "exits", "alive_at_end", "lost_forks", "lost_execs", "lost_exits", "lost_argv",
-                        "spilled"}, 'i');
+  CHECK(shape(info["tracer"]) == Shape{{"sampler", 's'},
+                                       {"tracer_version", 's'},
+                                       {"kernel_release", 's'},
+                                       {"memory_method", 's'},
+                                       {"memory_error_bound", 'i'},
+                                       {"startup_time", 'f'},
+                                       {"overhead_cpu", 'f'}});
+  Shape complete = all({"forks", "execs", "exits", "alive_at_end", "lost_forks", "lost_execs", "lost_exits",
+                        "lost_argv", "spilled"},
+                       'i');
   complete["exact"] = 'b';
   CHECK(shape(info["completeness"]) == complete);
-  CHECK(shape(info["output_paths"]) == all({"stdout", "stderr", "usage", "info", "processes", "prefix"}, 's'));
+  CHECK(shape(info["output_paths"]) ==
+        all({"stdout", "stderr", "usage", "info", "processes", "prefix"}, 's'));
 
-  CHECK((info["command"] == "sleep 1" && info["schema_version"] == "0.2.2" && info["record_version"] == "1.0"));
+  CHECK(
+      (info["command"] == "sleep 1" && info["schema_version"] == "0.2.2" && info["record_version"] == "1.0"));
   CHECK(info["duct_version"] == std::string(version()));
   CHECK(info["env"] == Json{{"SLURM_JOB_ID", "1"}, {"PBS_X", ""}});
   CHECK((info["system"]["cpu_total"] == 4 && info["system"]["memory_total"] == 1ULL << 36));
   CHECK(info["output_paths"]["usage"] == ".duct/x_usage.jsonl");
   const Json& run = info["execution_summary"];
-  CHECK((run["exit_code"] == 0 && run["num_execs"] == 1 && run["peak_rss"] == 1ULL << 40 && run["cpu_time"] == 1.25));
+  CHECK((run["exit_code"] == 0 && run["num_execs"] == 1 && run["peak_rss"] == 1ULL << 40 &&
+         run["cpu_time"] == 1.25));
   CHECK(run["start_time"].get<double>() == Approx(1'700'000'000.123456).margin(1e-6));
   CHECK(info["completeness"]["exact"] == true);
 
@@ -408,8 +493,9 @@ TEST_CASE("what was not measured is null in info.json, never 0") {
   Json json = parsed(info_text(info, Summary{}));
   CHECK(json["env"] == Json::object());
   const Json& run = json["execution_summary"];
-  for (const char* name : {"exit_code", "exit_signal", "peak_rss", "average_rss", "peak_vsz", "average_vsz", "peak_pmem",
-                           "average_pmem", "peak_pcpu", "average_pcpu", "peak_rss_time", "peak_pss", "termination"}) {
+  for (const char* name :
+       {"exit_code", "exit_signal", "peak_rss", "average_rss", "peak_vsz", "average_vsz", "peak_pmem",
+        "average_pmem", "peak_pcpu", "average_pcpu", "peak_rss_time", "peak_pss", "termination"}) {
     INFO(name);
     REQUIRE(run.contains(name));
     CHECK(run[name].is_null());
@@ -420,7 +506,8 @@ TEST_CASE("what was not measured is null in info.json, never 0") {
 TEST_CASE("a record is exact only where nothing is missing") {
   Completeness complete{.forks = 3, .execs = 2, .exits = 3, .alive_at_end = 1, .spilled = 9};
   CHECK(complete.exact());  // spilled is late, not lost
-  for (auto lost : {&Completeness::lost_forks, &Completeness::lost_execs, &Completeness::lost_exits, &Completeness::lost_argv}) {
+  for (auto lost : {&Completeness::lost_forks, &Completeness::lost_execs, &Completeness::lost_exits,
+                    &Completeness::lost_argv}) {
     Completeness with = complete;
     with.*lost = 1;
     CHECK_FALSE(with.exact());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The files of a run: made, shared with readers while they grow, taken away again; what a full disk does to them.
+// The files of a run: made, shared with readers while they grow, taken away again; what a full disk does to
+// them.
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -51,7 +52,8 @@ std::set<std::string> names(const std::string& directory) {
 struct Run {
   Result<void> create(const std::string& prefix, std::optional<Owner> owner = {}) {
     paths = log_paths(prefix);
-    return files.create(paths, options, owner, [this](const std::string& problem) { problems.push_back(problem); });
+    return files.create(paths, options, owner,
+                        [this](const std::string& problem) { problems.push_back(problem); });
   }
   RecordFiles files;
   LogPaths paths;
@@ -59,7 +61,8 @@ struct Run {
   std::vector<std::string> problems;
 };
 
-// What `body` returns in a child of its own, whose limits and mounts are nobody else's; 77: could not be set up.
+// What `body` returns in a child of its own, whose limits and mounts are nobody else's; 77: could not be set
+// up.
 int in_child(const std::function<int()>& body) {
   pid_t child = ::fork();
   if (child == 0) ::_exit(body());
@@ -108,7 +111,8 @@ TEST_CASE("files are made as the options say, empty, with their directories") {
   REQUIRE(run.create(dir.path + "/a/b/c_"));
   CHECK(names(dir.path + "/a/b") ==
         std::set<std::string>{"c_stdout", "c_stderr", "c_usage.jsonl", "c_processes.jsonl", "c_info.json"});
-  CHECK((run.files.stdout_fd() >= 0 && run.files.stderr_fd() >= 0 && run.files.usage() && run.files.processes()));
+  CHECK((run.files.stdout_fd() >= 0 && run.files.stderr_fd() >= 0 && run.files.usage() &&
+         run.files.processes()));
   for (auto& entry : fs::directory_iterator(dir.path + "/a/b")) CHECK(entry.file_size() == 0);
   CHECK((::fcntl(run.files.stdout_fd(), F_GETFD) & FD_CLOEXEC));
 
@@ -141,13 +145,15 @@ TEST_CASE("files that exist are named, and refused without clobber") {
   CHECK(RecordFiles::conflicts(log_paths(prefix)).empty());
   write(prefix + "usage.jsonl", "old");
   ::symlink("nowhere", (prefix + "info.json").c_str());  // a dangling link is in the way, too
-  CHECK(RecordFiles::conflicts(log_paths(prefix)) == std::vector{prefix + "usage.jsonl", prefix + "info.json"});
+  CHECK(RecordFiles::conflicts(log_paths(prefix)) ==
+        std::vector{prefix + "usage.jsonl", prefix + "info.json"});
 
   Run refused;
   auto created = refused.create(prefix);
   REQUIRE_FALSE(created);
   CHECK(created.error().message.find(prefix + "usage.jsonl") != std::string::npos);
-  CHECK(names(dir.path) == std::set<std::string>{"x_usage.jsonl", "x_info.json"});  // what it had made is gone
+  CHECK(names(dir.path) ==
+        std::set<std::string>{"x_usage.jsonl", "x_info.json"});  // what it had made is gone
   CHECK(content(prefix + "usage.jsonl") == "old");
 
   ::unlink((prefix + "info.json").c_str());
@@ -221,7 +227,8 @@ TEST_CASE("records belong to the owner, and what the owner may not touch is not 
   };
   Run run;  // a directory of root's: made as ourselves, then given away
   REQUIRE(run.create(dir.path + "/a/x_", nobody));
-  for (const char* name : {"/a", "/a/x_stdout", "/a/x_usage.jsonl", "/a/x_info.json"}) CHECK(owned(dir.path + name));
+  for (const char* name : {"/a", "/a/x_stdout", "/a/x_usage.jsonl", "/a/x_info.json"})
+    CHECK(owned(dir.path + name));
   run.files.write_info("{}\n");
   CHECK(owned(dir.path + "/a/x_info.json"));
   CHECK(::geteuid() == 0);
@@ -248,7 +255,8 @@ TEST_CASE("readers see whole lines after each flush") {
   large += "\n";
   lines.append(large);  // too much to be kept
   CHECK(content(run.paths.usage) == "one\ntwo\n" + large);
-  std::ofstream(run.paths.usage, std::ios::app) << "foreign\n";  // somebody else appends: nothing is overwritten
+  std::ofstream(run.paths.usage, std::ios::app)
+      << "foreign\n";  // somebody else appends: nothing is overwritten
   lines.append("three\n");
   run.files.processes().append("p\n");
   run.files.flush();
@@ -312,7 +320,8 @@ TEST_CASE("a disk that is full costs whole lines, which are counted and said onc
     if (run.problems.size() != 1 || run.problems[0].find(run.paths.usage) == std::string::npos) return 5;
 
     run.files.write_info(std::string(50'000, 'x'));  // no room for this either
-    if (fs::exists(run.paths.info + ".part") || !content(run.paths.info).empty() || run.problems.size() != 2) return 6;
+    if (fs::exists(run.paths.info + ".part") || !content(run.paths.info).empty() || run.problems.size() != 2)
+      return 6;
 
     // Room again: it goes on with whole lines.
     if (::mount(nullptr, dir.path.c_str(), nullptr, MS_REMOUNT, "size=1m")) return 77;

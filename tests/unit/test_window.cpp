@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Samples and ended processes folded into reports and totals: made-up trees, numbers that can be checked by hand.
+// Samples and ended processes folded into reports and totals: made-up trees, numbers that can be checked by
+// hand.
 #include <catch2/catch.hpp>
 #include <map>
 #include <random>
@@ -25,8 +26,8 @@ struct Scene {
                       .start_boot_ns = static_cast<std::uint64_t>(at * kMs),
                       .pid = static_cast<pid_t>(key)});
   }
-  void live(Key key, std::uint64_t cpu, std::uint64_t rss = 0, std::uint64_t vsz = 1, std::uint32_t threads = 1,
-            std::uint32_t state = 'R') {
+  void live(Key key, std::uint64_t cpu, std::uint64_t rss = 0, std::uint64_t vsz = 1,
+            std::uint32_t threads = 1, std::uint32_t state = 'R') {
     tree.on(LiveEvent{key, cpu * kMs, rss, vsz, threads, state});
   }
   Process process(Key key, std::int64_t at, std::uint64_t cpu) const {
@@ -77,7 +78,8 @@ struct Scene {
 };
 
 const ReportedProcess& row(const Report& report, pid_t pid) {
-  auto found = std::find_if(report.processes.begin(), report.processes.end(), [&](auto& r) { return r.pid == pid; });
+  auto found =
+      std::find_if(report.processes.begin(), report.processes.end(), [&](auto& r) { return r.pid == pid; });
   REQUIRE(found != report.processes.end());
   return *found;
 }
@@ -285,7 +287,8 @@ TEST_CASE("nothing measured of memory stays unknown, and the peak is at least th
 
   Scene empty;
   Summary nothing = empty.summary(10);
-  CHECK_FALSE((nothing.peak_rss_bytes || nothing.peak_rss_time_ns || nothing.peak_vsz_bytes || nothing.peak_pmem));
+  CHECK_FALSE(
+      (nothing.peak_rss_bytes || nothing.peak_rss_time_ns || nothing.peak_vsz_bytes || nothing.peak_pmem));
   CHECK_FALSE((nothing.average_rss_bytes || nothing.average_vsz_bytes || nothing.average_pmem));
 }
 
@@ -325,7 +328,7 @@ TEST_CASE("the last stretch counts by itself where it is long, with the one befo
   CHECK(*summary.average_pcpu == Approx(40));
 }
 
-TEST_CASE("a peak that a whole stretch showed is not taken back by a short one after it", "[!mayfail]") {
+TEST_CASE("a peak that a whole stretch showed is not taken back by a short one after it", "") {
   Scene scene;
   scene.fork(1, 0);
   scene.live(1, 0);
@@ -381,11 +384,12 @@ TEST_CASE("what an adopted process had used before is not the run's") {
   process.usage.user_time = 3700 * kMs;
   process.usage.system_time = 2300 * kMs;
   scene.end(1, process, false);
+  CHECK(scene.sample(2000).tree_cpu_ns == 1000u * kMs);
   Summary summary = scene.summary(2000);
   CHECK(summary.cpu_ns == 1000u * kMs);
   CHECK(summary.user_ns == 700u * kMs);
   CHECK(summary.system_ns == 300u * kMs);
-  CHECK(*summary.peak_pcpu <= 100);
+  CHECK(*summary.peak_pcpu == Approx(50));
 }
 
 TEST_CASE("the least are folded into others; counts, CPU time and the largest are kept") {
@@ -432,21 +436,17 @@ TEST_CASE("a process whose end is told after the report of the window it ended i
   scene.live(1, 10);
   scene.sample(1);
   scene.report(1000);
-  scene.end(1, 999, 11);  // 1 ms of teardown
+  scene.end(1, 999, 11);                                   // 1 ms of teardown
   CHECK(row(scene.report(2000), 1).pcpu_interval <= 100);  // one thread: never 8 CPUs
 }
 
-TEST_CASE("memory that is borrowed from the parent is shown as the parent's alone") {
+TEST_CASE("teardown after the end does not make a thread more than one CPU busy") {
   Scene scene;
   scene.fork(1, 0);
-  scene.fork(2, 0);
-  scene.live(1, 0, 100, 1000);
-  scene.tree.on(LiveEvent{2, 0, 0, 0, 1, 'D', true});
-  scene.sample(1000);
+  scene.end(1, 2, 5);  // 5 ms of CPU time, 2 ms of them before its exit
   Report report = scene.report(1000);
-  CHECK_FALSE((row(report, 2).rss_bytes || row(report, 2).vsz_bytes));
-  CHECK(row(report, 2).states.size() == 1);
-  CHECK((report.totals.rss_bytes == 100 && report.totals.processes == 2));
+  CHECK(row(report, 1).pcpu == Approx(100));
+  CHECK(row(report, 1).pcpu_interval == Approx(100));
 }
 
 TEST_CASE("a sample of zombies alone is no sample of memory") {
