@@ -2,11 +2,13 @@
 #include "capture/program_loader.hpp"
 
 #include <bpf/bpf.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <thread>
+#include <iterator>
+#include <system_error>
 
 namespace duct_bpf {
 namespace {
@@ -83,7 +85,10 @@ void ProgramLoader::load_one(Job& job) {
   job.log.resize(job.log.find('\0') == std::string::npos ? job.log.size() : job.log.find('\0'));
 }
 
-int ProgramLoader::load() {
+int ProgramLoader::load(const std::set<const bpf_program*>& late) {
+  auto first_late = std::stable_partition(jobs_.begin(), jobs_.end(), [&](auto& job) { return !late.contains(job->program); });
+  std::move(first_late, jobs_.end(), std::back_inserter(late_jobs_));
+  jobs_.erase(first_late, jobs_.end());
   // The longest first, so that no thread is left with it at the end.
   std::sort(jobs_.begin(), jobs_.end(),
             [](auto& a, auto& b) { return a->instructions.size() > b->instructions.size(); });
@@ -94,24 +99,51 @@ int ProgramLoader::load() {
   {
     std::vector<std::jthread> helpers;
     std::size_t wanted = std::min<std::size_t>({std::max(1u, std::thread::hardware_concurrency()), jobs_.size(), 4});
+    // A new thread starts on our CPU and would share it with us for as long as we both take: it is sent elsewhere.
+    cpu_set_t elsewhere;
+    CPU_ZERO(&elsewhere);
+    ::sched_getaffinity(0, sizeof elsewhere, &elsewhere);
+    CPU_CLR(::sched_getcpu(), &elsewhere);
     for (std::size_t i = 1; i < wanted; i++) {
       try {
-        helpers.emplace_back(work);
+        helpers.emplace_back([&] {
+          ::sched_setaffinity(0, sizeof elsewhere, &elsewhere);  // fails where there is no other
+          work();
+        });
       } catch (const std::system_error&) {
         break;  // no thread to be had: this one does it all
       }
     }
     work();
   }
+  int error = take(jobs_);
+  if (error) return error;
+  auto work_late = [this] {
+    for (auto& job : late_jobs_) load_one(*job);
+  };
+  try {
+    late_thread_ = std::jthread(work_late);
+  } catch (const std::system_error&) {
+    work_late();
+  }
+  return 0;
+}
+
+int ProgramLoader::finish() {
+  if (late_thread_.joinable()) late_thread_.join();
+  return take(late_jobs_);
+}
+
+int ProgramLoader::take(Jobs& jobs) {
   int error = 0;
-  for (auto& job : jobs_) {
+  for (auto& job : jobs) {
     if (job->error) {
       error = job->error;
       log_ += std::string(bpf_program__name(job->program)) + ":\n" + job->log;
     }
     loaded_[job->program] = std::move(job->fd);
   }
-  jobs_.clear();
+  jobs.clear();
   return error;
 }
 

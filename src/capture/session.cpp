@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 #include <memory>
 
 #include "capture/command.hpp"
@@ -50,7 +51,8 @@ class Session final : public LedgerListener {
  private:
   // Start.
   Result<void> prepare();
-  Result<void> load_tracer();
+  std::future<Result<std::unique_ptr<Tracer>>> load_tracer();
+  Result<void> take_tracer(Result<std::unique_ptr<Tracer>> tracer);
   void create_files();
   Result<void> start_command();
   Result<void> start_attached();
@@ -111,6 +113,7 @@ class Session final : public LedgerListener {
   bool gave_up_ = false;   // the user insisted
   bool timed_out_ = false; // --duration is over
   bool first_report_written_ = false;
+  bool sample_failure_said_ = false;
 };
 
 void Session::say(LogLevel level, const std::string& text) {
@@ -140,19 +143,23 @@ Result<void> Session::prepare() {
   return {};
 }
 
-Result<void> Session::load_tracer() {
+// Loading takes most of the start, nearly all of it in the kernel: meanwhile we do what else there is to do.
+std::future<Result<std::unique_ptr<Tracer>>> Session::load_tracer() {
   TracerConfig config;
   config.max_argv_bytes = options_.max_argv_bytes;
   config.ring_bytes = options_.ring_bytes;
   config.ledger_entries = options_.ledger_entries;
   config.adopts = options_.attach_pid || options_.mode == SessionMode::current_session;
-  auto tracer = Tracer::load(config);
+  return std::async(std::launch::async, Tracer::load, config);
+}
+
+Result<void> Session::take_tracer(Result<std::unique_ptr<Tracer>> tracer) {
   if (!Tracer::log().empty()) say(LogLevel::debug, Tracer::log());
   if (!tracer) return tracer.error();
   tracer_ = std::move(*tracer);
   accountant_ = std::make_unique<Accountant>(machine_, options_.usage_max_processes, start_wall_ns_);
   ledger_ = std::make_unique<Ledger>(*tracer_, boot_to_wall_ns(), *accountant_, *this);
-  return loop_.open();
+  return {};
 }
 
 // Records that cannot be made are said and done without: they are no reason not to run the command.
@@ -333,7 +340,10 @@ void Session::on_process_end(const Process& process) {
 
 void Session::take_sample() {
   drain();
-  if (!ledger_->read_live()) say(LogLevel::warning, "a sample could not be read from the kernel: " + errno_text(errno));
+  if (!ledger_->read_live() && !sample_failure_said_) {
+    sample_failure_said_ = true;
+    say(LogLevel::warning, "samples cannot be read from the kernel: " + errno_text(errno));
+  }
   std::int64_t now = wall_now_ns();
   Sample sample = accountant_->sample(ledger_->tree(), now);
   peak_rss_seen_ = std::max(peak_rss_seen_, sample.rss_bytes);
@@ -530,10 +540,15 @@ Outcome Session::conclude() {
 
 Result<Outcome> Session::run() {
   if (auto ready = prepare(); !ready) return ready.error();
-  if (auto loaded = load_tracer(); !loaded) return loaded.error();
+  if (auto opened = loop_.open(); !opened) return opened.error();
   if (auto opened = signals_.open([this](const signalfd_siginfo& info) { on_signal(info); }); !opened)
     return opened.error();
+  auto loading = load_tracer();  // its thread has our signals blocked, too
   create_files();
+  if (auto loaded = take_tracer(loading.get()); !loaded) {
+    files_.remove();
+    return loaded.error();
+  }
   auto started = options_.attach_pid ? start_attached() : start_command();
   if (!started) {
     files_.remove();

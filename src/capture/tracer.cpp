@@ -11,6 +11,7 @@
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <set>
 
 #include "abi.h"
 #include "capture/btf_cache.hpp"
@@ -82,6 +83,7 @@ std::vector<Key> all_keys(int map_fd) {
 class KernelTracer final : public Tracer {
  public:
   ~KernelTracer() override {
+    loader_.reset();  // its thread may still read what the object holds
     ring_buffer__free(ring_);
     links_.clear();
     duct_bpf_obj::destroy(object_);
@@ -110,6 +112,7 @@ class KernelTracer final : public Tracer {
   int run_program(const bpf_program* program, std::uint64_t argument);
   Result<std::uint64_t> adopt(pid_t pid);  // 0: our session
   bool attach();
+  bool finish_loading();  // of the programs that were left for later; false: errno
   void learn_percpu_offsets(unsigned cpus);
   std::uint64_t missed(const bpf_program* program) const;
   Error failure(int error) const { return explain_load_failure(error < 0 ? -error : error, libbpf_log()); }
@@ -119,6 +122,7 @@ class KernelTracer final : public Tracer {
   ring_buffer* ring_ = nullptr;
   std::vector<Fd> links_;
   Fd sample_link_, adopt_link_;
+  bool finished_loading_ = false;
   const Sink* sink_ = nullptr;  // while drain runs
   std::uint64_t collected_ = 0;            // messages of which it is known that they were spilled
   std::uint64_t collected_before_ns_ = 0;  // when that was last looked after
@@ -174,11 +178,15 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   rlimit locked{};
   ::getrlimit(RLIMIT_MEMLOCK, &locked);
   int error = duct_bpf_obj::load(object_);
-  if (!error) error = loader_->load();
+  // A sample is not taken at once, and on_free is there for what the tracer misses for milliseconds.
+  std::set<const bpf_program*> late;
+  if (!config.adopts) late = {object_->progs.sample, object_->progs.on_free};
+  if (!error) error = loader_->load(late);
   libbpf_log() += loader_->log();
   ::setrlimit(RLIMIT_MEMLOCK, &locked);
   if (error) return failure(error);
   if (!attach()) return failure(errno);
+  if (late.empty() && !finish_loading()) return failure(errno);
   ring_ = ring_buffer__new(bpf_map__fd(object_->maps.news), on_message, this, nullptr);
   if (!ring_) return failure(errno);
   if (run_program(object_->progs.arm, 0)) return failure(errno);
@@ -190,7 +198,6 @@ bool KernelTracer::attach() {
   int tail = loader_->fd(object_->progs.end_exits), first = 0;
   if (bpf_map_update_elem(bpf_map__fd(object_->maps.tails), &first, &tail, BPF_ANY)) return false;
   const std::pair<const char*, bpf_program*> points[] = {
-      {"sched_process_free", object_->progs.on_free},
       {"sched_process_exit", object_->progs.on_exit},
       {"sched_process_exec", object_->progs.on_exec},
       {"sched_process_fork", object_->progs.on_fork},
@@ -200,13 +207,27 @@ bool KernelTracer::attach() {
     if (!link) return false;
     links_.push_back(std::move(link));
   }
-  sample_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.sample), 0, BPF_TRACE_ITER, nullptr));
-  if (!sample_link_) return false;
   if (loader_->fd(object_->progs.adopt) >= 0) {
     adopt_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.adopt), 0, BPF_TRACE_ITER, nullptr));
     if (!adopt_link_) return false;
   }
   return true;
+}
+
+bool KernelTracer::finish_loading() {
+  if (finished_loading_) return static_cast<bool>(sample_link_);
+  finished_loading_ = true;
+  int error = loader_->finish();
+  libbpf_log() += loader_->log();
+  if (error) {
+    errno = -error;
+    return false;
+  }
+  Fd link(bpf_raw_tracepoint_open("sched_process_free", loader_->fd(object_->progs.on_free)));
+  if (!link) return false;
+  links_.push_back(std::move(link));
+  sample_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.sample), 0, BPF_TRACE_ITER, nullptr));
+  return static_cast<bool>(sample_link_);
 }
 
 int KernelTracer::run_program(const bpf_program* program, std::uint64_t argument) {
@@ -296,6 +317,7 @@ void KernelTracer::collect_spilled() {
 }
 
 bool KernelTracer::read_tasks(bool full, const Sink& sink) {
+  if (!finish_loading()) return false;
   object_->bss->pass_number++;
   object_->bss->full_states = full;
   Fd pass(bpf_iter_create(sample_link_.get()));
