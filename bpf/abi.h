@@ -32,6 +32,7 @@ enum {
 	ABI_EXACT_RSS_CPUS = 64,   /* up to here a process's exit sums its per-CPU memory counters */
 };
 
+#define END_EXITS_EMPTY 16 /* see end_exits */
 #define ABI_ABSENT (~0ULL) /* a number that was not measured */
 
 enum news_kind {
@@ -40,7 +41,7 @@ enum news_kind {
 	NEWS_END = 3,   /* struct news_process: group is gone, numbers are final */
 	NEWS_STATE = 4, /* struct news_process: not gone yet (alive or zombie), numbers as of now */
 	NEWS_LIVE = 5,  /* struct news_live: what changed since the sample before */
-	NEWS_EXIT = 6,  /* struct news_exit: its last thread has entered exit; NEWS_END follows once it is off the CPU */
+	NEWS_EXIT = 6,  /* struct news_exit: there are exits for the tracer to look at (end_exits) */
 };
 
 struct news_header {
@@ -130,10 +131,8 @@ struct news_process {
 
 struct news_exit {
 	struct news_header header;
-	u64 key;
-	u64 leader; /* what `on_free` is to be run with */
 };
-ABI_SIZE(struct news_exit, 32);
+ABI_SIZE(struct news_exit, 16);
 
 struct news_live {
 	struct news_header header;

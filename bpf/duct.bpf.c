@@ -120,16 +120,15 @@ static __always_inline bool is_to_be_adopted(struct task_struct *task)
 	return false;
 }
 
-static __noinline int insert_child(struct task_struct *parent, struct task_struct *child,
+static __noinline int insert_child(struct task_struct *parent, struct task_struct *child, u64 key, u64 start_ns,
 				   struct group_slot *parent_slot)
 {
 	struct group_slot slot = {};
-	u64 key = group_key(child);
 	struct pid *pid = READ(child, thread_pid);
 	int error;
 
 	slot.info.pid = pid_number(pid, &slot.info.pid_ns);
-	slot.info.start_ns = READ(child, start_boottime);
+	slot.info.start_ns = start_ns;
 	slot.mm = (u64)READ(child, mm);
 	slot.leader = (u64)child;
 	reset_gauges(&slot.info);
@@ -155,14 +154,14 @@ static __noinline int insert_child(struct task_struct *parent, struct task_struc
 	return 0;
 }
 
-static __always_inline int take_child(struct task_struct *parent, struct task_struct *child,
-				      struct group_slot *parent_slot)
+static __always_inline int take_child(struct task_struct *parent, u64 parent_key, struct task_struct *child,
+				      u64 child_signal, struct group_slot *parent_slot)
 {
-	u64 key = group_key(child);
-	int error = insert_child(parent, child, parent_slot);
+	u64 start_ns = READ(child, start_boottime), key = make_key(child_signal, start_ns);
+	int error = insert_child(parent, child, key, start_ns, parent_slot);
 
 	if (!error)
-		announce(key, group_key(parent));
+		announce(key, parent_key);
 	else if (error == -KERNEL_EBUSY)
 		count(lost_forks_busy);
 	else
@@ -175,7 +174,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *parent = (struct task_struct *)ctx->args[0];
 	struct task_struct *child = (struct task_struct *)ctx->args[1];
-	u64 key = group_key(parent);
+	u64 key = group_key(parent), child_signal;
 	struct group_slot *slot;
 
 	if (closed)
@@ -183,15 +182,22 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	slot = bpf_map_lookup_elem(&groups, &key);
 	if (!slot) {
 		if (key == tracer_key && expect_command) {
-			expect_command = 0; /* the tracer has one thread: no race */
-			return take_child(parent, child, NULL);
+			child_signal = (u64)READ(child, signal);
+			if (child_signal == (u64)READ(parent, signal)) /* a thread of the tracer */
+				return 0;
+			expect_command = 0; /* the tracer forks nothing else */
+			return take_child(parent, key, child, child_signal, NULL);
 		}
-		if (adopts && adopting && is_to_be_adopted(parent) && group_key(child) != key)
-			return take_child(parent, child, NULL);
+		if (adopts && adopting && is_to_be_adopted(parent)) {
+			child_signal = (u64)READ(child, signal);
+			if (child_signal != (u64)READ(parent, signal))
+				return take_child(parent, key, child, child_signal, NULL);
+		}
 		return 0;
 	}
-	if (group_key(child) == key) { /* a thread */
-		u64 threads = READ(parent, signal, nr_threads);
+	child_signal = (u64)READ(child, signal);
+	if (child_signal == (u64)READ(parent, signal)) { /* a thread */
+		u64 threads = READ((struct signal_struct *)child_signal, nr_threads);
 
 		/* Looked at again: another thread may just have stored its smaller number. */
 		for (int i = 0; i < 2; i++)
@@ -199,7 +205,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 				*(volatile u64 *)&slot->info.max_threads = threads;
 		return 0;
 	}
-	take_child(parent, child, slot);
+	take_child(parent, key, child, child_signal, slot);
 	bpf_tail_call(ctx, &tails, 0); /* end_exits */
 	return 0;
 }
@@ -328,17 +334,15 @@ static __always_inline void take_gauges_at_exit(struct group_slot *slot, struct 
 }
 
 /* The tracer is woken once for all exits until it looks, and when nobody is left; it does not matter if that gets lost. */
-static __always_inline void tell_exit(u64 key, u64 leader)
+static __always_inline void tell_exit(void)
 {
-	struct news_exit exit = {.key = key, .leader = leader};
-	u64 flags = BPF_RB_NO_WAKEUP;
+	struct news_exit exit;
 
-	if (!*(volatile unsigned int *)&sweep_wanted || !*(volatile u64 *)&counters.live) {
-		*(volatile unsigned int *)&sweep_wanted = 1;
-		flags = BPF_RB_FORCE_WAKEUP;
-	}
+	if (*(volatile unsigned int *)&sweep_wanted && *(volatile u64 *)&counters.live)
+		return;
+	*(volatile unsigned int *)&sweep_wanted = 1;
 	fill_header(&exit.header, NEWS_EXIT, sizeof(exit));
-	bpf_ringbuf_output(&news, &exit, sizeof(exit), flags);
+	bpf_ringbuf_output(&news, &exit, sizeof(exit), BPF_RB_FORCE_WAKEUP);
 }
 
 SEC("raw_tp/sched_process_exit")
@@ -379,16 +383,15 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	__sync_fetch_and_sub(&counters.live, 1);
 	leader_address = slot->leader;
 	bpf_map_push_elem(&exiting, &leader_address, BPF_EXIST); /* full: the oldest has been looked at often enough */
-	tell_exit(key, leader_address);
-	bpf_tail_call(ctx, &tails, 0); /* end_exits */
+	tell_exit();
 	return 0;
 }
 
 /*
  * A group ends when it is at rest: all threads released, or its leader a zombie that has left its CPU. That has no event
  * of its own, so it is looked for
- *  - at the next fork or exit in the tree, for the leaders of recent exits in a queue (end_exits);
- *  - by the tracer, a few milliseconds after an exit, with the leader (end_exits);
+ *  - at the next forks in the tree, for the leaders of recent exits, which are in a queue (end_exits);
+ *  - by the tracer, a few milliseconds after an exit (end_exits);
  *  - when the kernel frees a task, an RCU period after it was reaped. On its own that comes late, and not for sure:
  *    programs do not run on top of every context.
  * What has gone meanwhile, with its memory another's, has another key.
@@ -420,7 +423,8 @@ __noinline int end_group(u64 task)
 	if (sequence & 1 || sequence != READ(signal, stats_lock.seqcount.seqcount.sequence))
 		return 1;
 	/* Whoever deletes the slot sends the record: once. Numbers that changed hands while they were read are lost. */
-	if (!delete_group(key) || group_key(leader) != key)
+	if (!delete_group(key) || (u64)READ(leader, signal) != (u64)signal ||
+	    READ(leader, start_boottime) != end.info.start_ns)
 		return 0;
 	if (end.info.max_threads > 1)
 		bpf_map_delete_elem(&exited, &key);
@@ -439,22 +443,25 @@ int on_free(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /*
+ * Ends up to two of the recent exits. Returns how many were not at rest yet, and END_EXITS_EMPTY if there were no more.
  * Never on_free in its place: since 6.13 a program's stack may be one for each CPU, guarded against recursion only where a
  * tracepoint runs it. `free` comes in interrupts, on top of this.
  */
 SEC("raw_tp")
-int end_exits(struct bpf_raw_tracepoint_args *ctx)
+int end_exits(void *ctx __attribute__((unused)))
 {
-	u64 leader = ctx->args[0]; /* by the tracer: a leader; by on_fork and on_exit: a task that is not at rest */
+	int waiting = 0;
+	u64 leader;
 
-	end_group(leader);
 	for (int i = 0; i < 2; i++) {
 		if (bpf_map_pop_elem(&exiting, &leader))
-			break;
-		if (end_group(leader))
+			return waiting | END_EXITS_EMPTY;
+		if (end_group(leader)) {
+			waiting++;
 			bpf_map_push_elem(&exiting, &leader, BPF_ANY);
+		}
 	}
-	return 0;
+	return waiting;
 }
 
 /*

@@ -15,9 +15,14 @@
  * mixed with its start, which that exec hands on. The address alone comes back within microseconds once it is freed,
  * while somebody may still be busy with the group that had it before.
  */
+static __always_inline u64 make_key(u64 signal, u64 start_ns)
+{
+	return signal + start_ns * 0x9E3779B97F4A7C15ULL;
+}
+
 static __always_inline u64 group_key(struct task_struct *task)
 {
-	return (u64)READ(task, signal) + READ(task, group_leader, start_boottime) * 0x9E3779B97F4A7C15ULL;
+	return make_key((u64)READ(task, signal), READ(task, group_leader, start_boottime));
 }
 
 /* The number of `pid` as the tracer's pid namespace sees it; `own` gets its number in its own namespace. */

@@ -38,7 +38,7 @@ void Ledger::on_message(std::span<const std::byte> message) {
                    else
                      states_.push_back(std::move(process));
                  },
-                 [&](const ExitEvent& exit) { exits_.push_back(exit); },
+                 [&](const ExitEvent&) { has_exits_ = true; },
              },
              *event);
 }
@@ -89,15 +89,12 @@ void Ledger::take_adopted() {
   adopted_.clear();
 }
 
-void Ledger::sweep() {
+bool Ledger::sweep() {
+  has_exits_ = false;
   tracer_.want_exits();
+  bool waiting = tracer_.end_exits();
   drain();
-  // Most have ended by themselves, with their record behind the exit in the ring.
-  auto gone = [this](const ExitEvent& exit) { return !tree_.live().contains(exit.key); };
-  std::erase_if(exits_, gone);
-  for (const ExitEvent& exit : exits_) tracer_.finish(exit.leader);
-  drain();
-  std::erase_if(exits_, gone);
+  return waiting;
 }
 
 void Ledger::finish(const std::function<bool(std::int64_t)>& may_wait) {

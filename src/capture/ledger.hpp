@@ -25,10 +25,10 @@ class Ledger {
 
   void drain();
   bool read_live();  // brings the tree up to date; false: errno says why not
-  // Exits whose process has not come to rest yet. sweep() takes those that have; to be called a few milliseconds after
-  // an exit, and again while any are left.
-  bool has_exits() const { return !exits_.empty(); }
-  void sweep();
+  // There were exits since the last sweep(), which ends those that are at rest; to be called a few milliseconds after
+  // an exit, and again while it says that some are not.
+  bool has_exits() const { return has_exits_; }
+  bool sweep();
   // After the tracer has adopted processes: what they run, and what they had used before.
   void take_adopted();
   // The end of a run. Takes what is at rest, waits for what is still in its exit for as long as `may_wait(now)` (not at
@@ -50,7 +50,7 @@ class Ledger {
   ProcessTree tree_;
   std::vector<Key> adopted_;
   std::vector<ProcessEvent> states_;
-  std::vector<ExitEvent> exits_;
+  bool has_exits_ = false;
   std::uint64_t ended_ = 0, alive_ = 0, malformed_ = 0, missing_images_ = 0;
 };
 

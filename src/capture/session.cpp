@@ -31,7 +31,7 @@ namespace duct_bpf {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kFirstSampleNs = 500'000, kSweepDelayNs = 3'000'000, kSlowestSweepNs = kSecond / 10;
+constexpr std::int64_t kFirstSampleNs = 500'000, kSweepDelayNs = 5'000'000, kSlowestSweepNs = kSecond / 10;
 
 bool shows_stdout(OutputView view) { return view == OutputView::all || view == OutputView::stdout_only; }
 bool shows_stderr(OutputView view) { return view == OutputView::all || view == OutputView::stderr_only; }
@@ -311,19 +311,21 @@ Result<void> Session::start_timers() {
   return loop_.watch(tracer_->news_fd(), EPOLLIN, [this](std::uint32_t) {
     drain();
     stop_if_all_ended();
-    sweep_later(kSweepDelayNs);
+    if (ledger_->has_exits()) sweep_later(kSweepDelayNs);
   });
 }
 
 // A process is at rest soon after its exit, and from then on it may vanish: it is looked at once, a little later.
 void Session::sweep_later(std::int64_t delay_ns) {
-  if (sweep_timer_ || !ledger_->has_exits()) return;
+  if (sweep_timer_) return;
   auto timer = loop_.add_timer(static_cast<std::uint64_t>(delay_ns), 0, [this, delay_ns](std::uint64_t) {
     sweep_timer_.cancel();
-    ledger_->sweep();
+    bool waiting = ledger_->sweep();
     stop_if_all_ended();
-    // Those left take their time to exit (much memory, a debugger): no hurry.
-    sweep_later(std::min(2 * delay_ns, kSlowestSweepNs));
+    if (ledger_->has_exits())
+      sweep_later(kSweepDelayNs);
+    else if (waiting)  // they take their time to exit (much memory, a debugger): no hurry
+      sweep_later(std::min(2 * delay_ns, kSlowestSweepNs));
   });
   if (timer) sweep_timer_ = std::move(*timer);
 }

@@ -99,7 +99,7 @@ class KernelTracer final : public Tracer {
   void drain(const Sink& sink) override;
   bool read_live(const Sink& sink) override { return read_tasks(false, sink); }
   bool read_states(const Sink& sink) override { return read_tasks(true, sink); }
-  void finish(std::uint64_t leader) override { run_program(object_->progs.end_exits, leader); }
+  bool end_exits() override;
   Left finish_all() override;
   void want_exits() override { __atomic_store_n(&object_->bss->sweep_wanted, 0u, __ATOMIC_SEQ_CST); }
   TracerCounts counts() const override;
@@ -109,7 +109,7 @@ class KernelTracer final : public Tracer {
   void collect_spilled();
   void hand_out_spilled(std::uint64_t until_ns);
   bool read_tasks(bool full, const Sink& sink);
-  int run_program(const bpf_program* program, std::uint64_t argument);
+  int run_program(const bpf_program* program, std::uint32_t* answer = nullptr);
   Result<std::uint64_t> adopt(pid_t pid);  // 0: our session
   bool attach();
   bool finish_loading();  // of the programs that were left for later; false: errno
@@ -189,7 +189,7 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   if (late.empty() && !finish_loading()) return failure(errno);
   ring_ = ring_buffer__new(bpf_map__fd(object_->maps.news), on_message, this, nullptr);
   if (!ring_) return failure(errno);
-  if (run_program(object_->progs.arm, 0)) return failure(errno);
+  if (run_program(object_->progs.arm)) return failure(errno);
   if (facts->has_percpu_rss) learn_percpu_offsets(cpus);
   return {};
 }
@@ -230,12 +230,29 @@ bool KernelTracer::finish_loading() {
   return static_cast<bool>(sample_link_);
 }
 
-int KernelTracer::run_program(const bpf_program* program, std::uint64_t argument) {
+int KernelTracer::run_program(const bpf_program* program, std::uint32_t* answer) {
+  std::uint64_t nothing = 0;
   bpf_test_run_opts options{};
   options.sz = sizeof options;
-  options.ctx_in = &argument;
-  options.ctx_size_in = sizeof argument;
-  return bpf_prog_test_run_opts(loader_->fd(program), &options);
+  options.ctx_in = &nothing;
+  options.ctx_size_in = sizeof nothing;
+  int error = bpf_prog_test_run_opts(loader_->fd(program), &options);
+  if (answer) *answer = options.retval;
+  return error;
+}
+
+bool KernelTracer::end_exits() {
+  // Those that are not at rest go to the end of the queue: after a while in which none was ended, the rest is left.
+  bool waiting = false;
+  std::uint32_t answer = 0;
+  for (int idle_runs = 0; idle_runs < 32; idle_runs++) {
+    if (run_program(object_->progs.end_exits, &answer)) return false;
+    std::uint32_t not_at_rest = answer & ~std::uint32_t{END_EXITS_EMPTY};
+    waiting = waiting || not_at_rest;
+    if (answer & END_EXITS_EMPTY) break;
+    if (not_at_rest < 2) idle_runs = 0;
+  }
+  return waiting;
 }
 
 void KernelTracer::learn_percpu_offsets(unsigned cpus) {
@@ -345,7 +362,8 @@ bool KernelTracer::read_tasks(bool full, const Sink& sink) {
 }
 
 Tracer::Left KernelTracer::finish_all() {
-  int fd = bpf_map__fd(object_->maps.groups);
+  end_exits();
+  int fd = bpf_map__fd(object_->maps.groups), queue = bpf_map__fd(object_->maps.exiting);
   Left left;
   abi::group_slot slot;
   for (std::uint64_t key : all_keys<std::uint64_t>(fd)) {
@@ -354,7 +372,8 @@ Tracer::Left KernelTracer::finish_all() {
       left.alive++;
       continue;
     }
-    finish(slot.leader);
+    bpf_map_update_elem(queue, nullptr, &slot.leader, BPF_EXIST);
+    end_exits();
     if (bpf_map_lookup_elem(fd, &key, &slot) == 0) left.exiting++;
   }
   return left;

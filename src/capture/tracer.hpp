@@ -57,14 +57,14 @@ class Tracer {
   virtual void drain(const Sink& sink) = 0;         // ring and spill maps
   virtual bool read_live(const Sink& sink) = 0;     // NEWS_LIVE of each process that changed; false: failed
   virtual bool read_states(const Sink& sink) = 0;   // NEWS_STATE of each process still there
-  // Ends the group of that leader (of an exit's news) if it is at rest: its last news is in the ring then.
-  virtual void finish(std::uint64_t leader) = 0;
+  // Ends recent exits that are at rest: their last news is in the ring then. True: some are not at rest yet.
+  virtual bool end_exits() = 0;
   // The same for all of the ledger; counts what is left there.
   struct Left {
     std::size_t alive = 0, exiting = 0;
   };
   virtual Left finish_all() = 0;
-  // From now on the first exit makes news_fd readable at once, so that finish can follow.
+  // From now on the first exit makes news_fd readable at once.
   virtual void want_exits() = 0;
   virtual TracerCounts counts() const = 0;
 };

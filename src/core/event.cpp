@@ -99,12 +99,6 @@ std::optional<Event> decode_live(std::span<const std::byte> message) {
   return LiveEvent{live->key, live->cpu_ns, live->rss_bytes, live->vsz_bytes, live->threads, live->state};
 }
 
-std::optional<Event> decode_exit(std::span<const std::byte> message) {
-  auto exit = read_as<abi::news_exit>(message);
-  if (!exit) return std::nullopt;
-  return ExitEvent{exit->key, exit->leader};
-}
-
 }  // namespace
 
 std::optional<Event> decode(std::span<const std::byte> message) {
@@ -117,7 +111,7 @@ std::optional<Event> decode(std::span<const std::byte> message) {
     case abi::NEWS_END:
     case abi::NEWS_STATE: return decode_process(message);
     case abi::NEWS_LIVE: return decode_live(message);
-    case abi::NEWS_EXIT: return decode_exit(message);
+    case abi::NEWS_EXIT: return ExitEvent{};
   }
   return std::nullopt;
 }

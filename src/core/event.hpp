@@ -52,11 +52,8 @@ struct LiveEvent {
   std::uint32_t state = 0;  // for state_text
 };
 
-// Its last thread has entered exit; a final ProcessEvent follows once it is at rest.
-struct ExitEvent {
-  Key key = 0;
-  std::uint64_t leader = 0;  // what Tracer::finish wants
-};
+// There are exits to look at (Tracer::end_exits).
+struct ExitEvent {};
 
 using Event = std::variant<ForkEvent, ExecEvent, ProcessEvent, LiveEvent, ExitEvent>;
 

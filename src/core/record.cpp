@@ -66,19 +66,21 @@ class Line {
   explicit Line(std::string& out) : out_(out) { out_ += '{'; }
   void number(std::string_view name, std::int64_t value) {
     key(name);
-    fmt::format_to(std::back_inserter(out_), "{}", value);
+    fmt::format_int text(value);
+    out_.append(text.data(), text.size());
   }
   void unsigned_number(std::string_view name, std::uint64_t value) {
     key(name);
-    fmt::format_to(std::back_inserter(out_), "{}", value);
+    fmt::format_int text(value);
+    out_.append(text.data(), text.size());
   }
   void ns_as_seconds(std::string_view name, std::uint64_t ns) {
-    key(name);
-    fmt::format_to(std::back_inserter(out_), "{}.{:09}", ns / 1'000'000'000, ns % 1'000'000'000);
+    unsigned_number(name, ns / 1'000'000'000);
+    fraction(ns % 1'000'000'000, 9);
   }
   void ns_as_epoch(std::string_view name, std::int64_t ns) {
-    key(name);
-    fmt::format_to(std::back_inserter(out_), "{}.{:06}", ns / 1'000'000'000, ns / 1000 % 1'000'000);
+    number(name, ns / 1'000'000'000);
+    fraction(static_cast<std::uint64_t>(ns / 1000 % 1'000'000), 6);
   }
   void text(std::string_view name, std::string_view value) {
     key(name);
@@ -106,6 +108,12 @@ class Line {
     out_ += '"';
     out_ += name;
     out_ += "\":";
+  }
+  void fraction(std::uint64_t value, std::size_t digits) {
+    fmt::format_int text(value);
+    out_ += '.';
+    out_.append(digits - text.size(), '0');
+    out_.append(text.data(), text.size());
   }
   std::string& out_;
   bool first_ = true;

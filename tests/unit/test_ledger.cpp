@@ -67,11 +67,9 @@ Bytes end_news(Key key, ImageId image = 0) {
 Bytes state_news(Key key, std::uint32_t flags = 0, std::uint64_t cpu = 10, pid_t pid = 0) {
   return process_news(abi::NEWS_STATE, key, 0, flags, cpu, pid);
 }
-Bytes exit_news(Key key) {
+Bytes exit_news() {
   abi::news_exit exit{};
   exit.header.kind = abi::NEWS_EXIT;
-  exit.key = key;
-  exit.leader = key + 1000;
   return bytes_of(exit);
 }
 Bytes live_news(Key key, std::uint64_t cpu, std::uint64_t rss) {
@@ -104,9 +102,10 @@ struct FakeTracer : Tracer {
     for (auto& message : states) sink(message);
     return true;
   }
-  void finish(std::uint64_t leader) override {
-    finished.push_back(leader);
-    if (auto end = at_rest.find(leader); end != at_rest.end()) news.push_back(end->second);
+  bool end_exits() override {
+    ends_asked++;
+    for (auto& end : std::exchange(at_rest, {})) news.push_back(end);
+    return not_at_rest;
   }
   Left finish_all() override {
     if (passes.empty()) return {};
@@ -119,12 +118,12 @@ struct FakeTracer : Tracer {
   TracerCounts counts() const override { return counted; }
 
   std::vector<Bytes> news, live, states;
-  std::map<std::uint64_t, Bytes> at_rest;  // leader -> what its finish brings
-  std::vector<std::uint64_t> finished;
+  std::vector<Bytes> at_rest;  // what the next end_exits brings
+  bool not_at_rest = false;    // what it says of others
   std::deque<std::pair<Left, std::vector<Bytes>>> passes;  // what each finish_all leaves and brings
   TracerCounts counted;
   bool live_readable = true;
-  int states_read = 0, exits_wanted = 0;
+  int states_read = 0, exits_wanted = 0, ends_asked = 0;
 };
 
 struct Scene : LedgerListener {
@@ -214,26 +213,21 @@ TEST_CASE("read_live brings the tree up to date, and says when it could not") {
   CHECK_FALSE(scene.ledger.read_live());
 }
 
-TEST_CASE("a sweep ends who is at rest, keeps who is not, and forgets who has gone") {
+TEST_CASE("a sweep hands out who is at rest, says whether others are not, and listens for exits again first") {
   Scene scene;
-  scene.drain(
-      {fork_news(1), fork_news(2), fork_news(3), exit_news(1), exit_news(2), exit_news(3), end_news(1)});
+  CHECK_FALSE(scene.ledger.has_exits());
+  scene.drain({fork_news(1), fork_news(2), exit_news(), end_news(1)});
   CHECK(scene.ledger.has_exits());
-  scene.tracer.at_rest = {{1002, end_news(2)}};
-  scene.ledger.sweep();
-  CHECK(scene.tracer.exits_wanted == 1);
-  CHECK(scene.tracer.finished == std::vector<std::uint64_t>{1002, 1003});  // 1 ended by itself
+  scene.tracer.not_at_rest = true;
+  CHECK(scene.ledger.sweep());
+  CHECK((scene.tracer.exits_wanted == 1 && scene.tracer.ends_asked == 1));
+  CHECK(scene.pids() == Pids{1});
+  CHECK_FALSE(scene.ledger.has_exits());
+  scene.tracer.not_at_rest = false;
+  scene.tracer.at_rest = {end_news(2), exit_news()};  // somebody exits while we look
+  CHECK_FALSE(scene.ledger.sweep());
   CHECK(scene.pids() == Pids{1, 2});
   CHECK(scene.ledger.has_exits());
-  scene.tracer.at_rest = {{1003, end_news(3)}};
-  scene.ledger.sweep();
-  CHECK(scene.tracer.finished == std::vector<std::uint64_t>{1002, 1003, 1003});
-  CHECK(scene.pids() == Pids{1, 2, 3});
-  CHECK_FALSE(scene.ledger.has_exits());
-  scene.drain({exit_news(77)});  // of one that is not known: not swept for ever
-  scene.ledger.sweep();
-  CHECK_FALSE(scene.ledger.has_exits());
-  CHECK(scene.tracer.finished.size() == 3);
 }
 
 TEST_CASE("finish takes what is at rest and asks for no more where all is told") {
