@@ -187,6 +187,7 @@ struct counters {
 	u64 adopted;
 	u64 execs;
 	u64 exits;
+	u64 ends;                 /* exits whose group was ended */
 	u64 live;                 /* forks + adopted - exits */
 	u64 lost_forks_full;      /* the ledger was full */
 	u64 lost_forks_busy;      /* the ledger's bucket was locked by an interrupted update */

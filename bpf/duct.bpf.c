@@ -384,13 +384,17 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	leader_address = slot->leader;
 	bpf_map_push_elem(&exiting, &leader_address, BPF_EXIST); /* full: the oldest has been looked at often enough */
 	tell_exit();
+	/* Usually the next fork ends them; where many exit and nobody forks they must not be left to wait. */
+	if (counters.exits - counters.ends > 2)
+		bpf_tail_call(ctx, &tails, 0); /* end_exits */
 	return 0;
 }
 
 /*
  * A group ends when it is at rest: all threads released, or its leader a zombie that has left its CPU. That has no event
  * of its own, so it is looked for
- *  - at the next forks in the tree, for the leaders of recent exits, which are in a queue (end_exits);
+ *  - at the next forks in the tree, or exits if there are many, for the leaders of recent exits, which are in a queue
+ *    (end_exits);
  *  - by the tracer, a few milliseconds after an exit (end_exits);
  *  - when the kernel frees a task, an RCU period after it was reaped. On its own that comes late, and not for sure:
  *    programs do not run on top of every context.
@@ -426,6 +430,7 @@ __noinline int end_group(u64 task)
 	if (!delete_group(key) || (u64)READ(leader, signal) != (u64)signal ||
 	    READ(leader, start_boottime) != end.info.start_ns)
 		return 0;
+	count(ends);
 	if (end.info.max_threads > 1)
 		bpf_map_delete_elem(&exited, &key);
 	fill_header(&end.header, NEWS_END, sizeof(end));

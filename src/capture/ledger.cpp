@@ -112,6 +112,7 @@ void Ledger::finish(const std::function<bool(std::int64_t)>& may_wait) {
   if (!left.alive && !left.exiting) return;
   states_.clear();
   tracer_.read_states([this](std::span<const std::byte> message) { on_message(message); });
+  drain();  // an exec that came meanwhile: its image is what the states speak of
   // A group may be visited twice in a pass when its threads come and go: the last word counts.
   std::reverse(states_.begin(), states_.end());
   std::stable_sort(states_.begin(), states_.end(), [](auto& a, auto& b) { return a.key < b.key; });

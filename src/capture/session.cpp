@@ -469,6 +469,9 @@ void Session::report_losses(const TracerCounts& counts) {
   if (counts.lost_fork_news)
     say(LogLevel::warning, std::to_string(counts.lost_fork_news) +
                                " processes are missing from the samples, not from the records; raise --ring-size");
+  if (counts.lost_ends)
+    say(LogLevel::warning, "the records of " + std::to_string(counts.lost_ends) +
+                               " processes found no room in the kernel; raise --ring-size");
   if (ledger_->malformed())
     say(LogLevel::warning, std::to_string(ledger_->malformed()) + " messages of the tracer made no sense");
   if (counts.lost_argv)
