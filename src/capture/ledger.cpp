@@ -120,6 +120,10 @@ void Ledger::finish(const std::function<bool(std::int64_t)>& may_wait) {
                 states_.end());
   auto states = std::move(states_);
   states_.clear();
+  // One that was on its way out when it was adopted, and whose exit had gone by: it was never there.
+  for (Key key : left.adopted)
+    if (std::none_of(states.begin(), states.end(), [&](const ProcessEvent& state) { return state.key == key; }))
+      never_there_++;
   for (ProcessEvent& state : states) hand_out(std::move(state));
 }
 
@@ -134,7 +138,7 @@ std::vector<LiveProcess> Ledger::live_processes() const {
 
 Completeness Ledger::completeness(const TracerCounts& counts) const {
   Completeness complete;
-  std::uint64_t known = counts.forks + counts.adopted;  // the root among them
+  std::uint64_t known = counts.forks + counts.adopted - never_there_;  // the root among them
   complete.forks = known ? known - 1 : 0;
   complete.execs = counts.execs;
   complete.exits = ended_;

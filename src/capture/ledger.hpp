@@ -51,7 +51,7 @@ class Ledger {
   std::vector<Key> adopted_;
   std::vector<ProcessEvent> states_;
   bool has_exits_ = false;
-  std::uint64_t ended_ = 0, alive_ = 0, malformed_ = 0, missing_images_ = 0;
+  std::uint64_t ended_ = 0, alive_ = 0, malformed_ = 0, missing_images_ = 0, never_there_ = 0;
 };
 
 }  // namespace duct_bpf

@@ -370,6 +370,7 @@ Tracer::Left KernelTracer::finish_all() {
     if (bpf_map_lookup_elem(fd, &key, &slot)) continue;
     if (!(slot.info.flags & abi::PROC_EXITED)) {
       left.alive++;
+      if (slot.info.flags & abi::PROC_ADOPTED) left.adopted.push_back(key);
       continue;
     }
     bpf_map_update_elem(queue, nullptr, &slot.leader, BPF_EXIST);
