@@ -62,7 +62,7 @@ class Tracer {
   // The same for all of the ledger; counts what is left there.
   struct Left {
     std::size_t alive = 0, exiting = 0;
-    std::vector<std::uint64_t> adopted;  // keys of those alive that were adopted
+    std::vector<std::uint64_t> adopted = {};  // keys of those alive that were adopted
   };
   virtual Left finish_all() = 0;
   // From now on the first exit makes news_fd readable at once.
