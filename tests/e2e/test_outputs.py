@@ -50,7 +50,7 @@ class Matrix(harness.DuctTest):
     def test_progress_in_place_of_output(self):
         for view in ("spinner", "dotter"):
             with self.subTest(view):
-                run = self.duct("-o", view, "-l", "warning", "--", "sh", "-c", "echo out; echo err >&2; sleep 1", prefix=f"{view}_")
+                run = self.duct("-o", view, "-l", "warning", "--", "sh", "-c", "echo out; echo err >&2; sleep 1.6", prefix=f"{view}_")
                 self.assertEqual(run.stdout_bytes, b"")
                 self.assertNotIn(b"err", run.stderr_bytes)
                 self.assertEqual((run.read("stdout"), run.read("stderr")), (b"out\n", b"err\n"))
