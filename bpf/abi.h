@@ -34,6 +34,7 @@ enum {
 
 #define END_EXITS_EMPTY 16 /* see end_exits */
 #define ABI_ABSENT (~0ULL) /* a number that was not measured */
+#define ABI_ABSENT_U32 (~0U)
 
 enum news_kind {
 	NEWS_FORK = 1,  /* struct news_fork */
@@ -41,7 +42,8 @@ enum news_kind {
 	NEWS_END = 3,   /* struct news_process: group is gone, numbers are final */
 	NEWS_STATE = 4, /* struct news_process: not gone yet (alive or zombie), numbers as of now */
 	NEWS_LIVE = 5,  /* struct news_live: what changed since the sample before */
-	NEWS_EXIT = 6,  /* struct news_exit: there are exits for the tracer to look at (end_exits) */
+	NEWS_EXIT = 6,  /* struct news_sign: there are exits for the tracer to look at (end_exits) */
+	NEWS_PEAK = 7,  /* struct news_sign: the tree's memory has grown well above what `peak_wanted` said */
 };
 
 struct news_header {
@@ -55,7 +57,28 @@ enum process_flags {
 	PROC_ADOPTED = 1u << 0,     /* lived before tracing began */
 	PROC_EXITED = 1u << 1,      /* last thread has entered exit: wait_status and end_ns are valid */
 	PROC_BORROWED_MM = 1u << 2, /* image shares its parent's address space (vfork): memory is the parent's */
+	PROC_OOM_VICTIM = 1u << 3,  /* chosen by the kernel's out-of-memory killer */
+	PROC_FOREIGN = 1u << 8,     /* has had credentials that are not the caller's; only where WITHHOLD_IO or more */
+	PROC_STATUS_UNKNOWN = 1u << 16, /* it is gone, and nobody saw how: wait_status says nothing */
 };
+
+enum sender_flags {
+	SENDER_KNOWN = 1u << 0, /* a process, and not the kernel, sent it: the rest is valid */
+	SENDER_FINAL = 1u << 1, /* the process's exit has begun by this signal */
+};
+
+/* The last signal that may have ended a process. */
+struct signal_sender {
+	s32 signal; /* 0: none yet */
+	s32 pid;    /* 0: not in the tracer's pid namespace */
+	u32 uid;    /* real */
+	u32 flags;
+	char comm[ABI_COMM_BYTES];
+};
+ABI_SIZE(struct signal_sender, 32);
+
+/* What an unprivileged caller does not get of processes that are not theirs. */
+enum withhold { WITHHOLD_NOTHING, WITHHOLD_IO, WITHHOLD_ARGV /* and I/O */ };
 
 /* What is known of a process apart from its usage. */
 struct process_info {
@@ -74,6 +97,11 @@ struct process_info {
 	s32 sid;
 	u32 reserved;
 	char comm[ABI_COMM_BYTES];
+	struct signal_sender sender;
+	/* Memory (bytes) it had when the tree's memory had its maximum number `tree_peak`; later maxima came after its end. */
+	u64 tree_peak;
+	u64 rss_at_tree_peak;
+	u64 image_at_tree_peak;
 #define GAUGE(name, unit, help) u64 name;
 #include "metrics.def"
 };
@@ -129,10 +157,10 @@ struct news_process {
 	struct usage_counts usage;
 };
 
-struct news_exit {
+struct news_sign {
 	struct news_header header;
 };
-ABI_SIZE(struct news_exit, 16);
+ABI_SIZE(struct news_sign, 16);
 
 struct news_live {
 	struct news_header header;
@@ -164,21 +192,51 @@ struct exec_chunk {
 	u8 bytes[ABI_SPILL_CHUNK];
 };
 
-/* The ledger's entry for a thread group. User space looks only at `info`. */
+/* The ledger's entry for a thread group; what each sample looks at comes first. User space looks only at `info`. */
 struct group_slot {
+	u64 pass;           /* of the iterator, in which ... */
+	u64 visited_cpu_ns; /* ... its threads visited so far used this, */
+	u32 visited;        /* and were so many */
+	u32 sent_state;
+	u32 multithreaded;  /* has ever been */
+	u32 reserved_0;
+	u64 sent_cpu_ns, sent_rss, sent_vsz;
+	u64 mm;             /* address of its address space */
+	u64 leader;         /* address of its leader's task */
+	u64 lender;         /* key of the process whose memory it borrows (PROC_BORROWED_MM) */
+	long long rss_pages;      /* its share of memory.pages; 0 while it borrows another's memory */
+	u64 peak_pages;           /* highest of them in the present image */
 	struct process_info info;
 	struct summed_counts summed;
-	struct usage_counts seen; /* threads visited in the present pass of the iterator */
-	u64 mm;                   /* address of its address space */
-	u64 leader;               /* address of its leader's task */
 	u64 peak_rss_before;      /* of the images before the present one */
 	u64 maxrss_at_exec;       /* signal->maxrss (pages) when the present image began */
-	u64 pass;
-	u64 sent_cpu_ns, sent_rss, sent_vsz;
-	u32 sent_state;
-	u32 visited;
 	s32 leader_exit_code;
 	u32 reserved;
+	struct usage_counts seen; /* threads visited in a pass that takes everything */
+};
+
+/* A group that samples look at; the tracer writes `key`, the sample the rest. */
+struct watched {
+	u64 key;    /* 0: behind the last one */
+	u64 leader; /* address of its leader's task; 0: what it says is not enough, the ledger has to be asked */
+	u64 cpu_ns; /* CPU time of the leader when it was looked at */
+};
+
+/* Resident memory of the tree: the sum over its processes; of one that exits, what it has not given back yet. */
+struct tree_memory {
+	long long pages;
+	u64 peak_pages;  /* about: see cpu_peak */
+	u64 peak_number; /* how often it was raised */
+};
+
+/* A CPU's view of its maximum: no maximum is overwritten by another, the highest of all CPUs is the one. */
+struct cpu_peak {
+	u64 pages;
+	u64 time_ns;
+	u64 processes;    /* alive then, */
+	u64 threads;      /* and their threads */
+	u64 window;       /* number of the stretch of time ... */
+	u64 window_pages; /* ... in which this was the maximum */
 };
 
 /* Counters and switches; mapped into user space. Counters only grow. */
@@ -189,14 +247,14 @@ struct counters {
 	u64 exits;
 	u64 ends;                 /* exits whose group was ended */
 	u64 live;                 /* forks + adopted - exits */
+	u64 live_threads;         /* threads of those */
 	u64 lost_forks_full;      /* the ledger was full */
 	u64 lost_forks_busy;      /* the ledger's bucket was locked by an interrupted update */
 	u64 lost_fork_news;       /* in the ledger, but its news found neither ring nor spill map */
-	u64 lost_execs;
 	u64 lost_ends;
+	u64 lost_numbers;         /* ended too late: what the kernel had counted was gone */
 	u64 lost_argv;
 	u64 spilled;              /* messages put into a spill map */
-	u64 missing_metrics;      /* bit n: the kernel lacks row n of the table of metrics */
 };
 
 #ifdef __cplusplus

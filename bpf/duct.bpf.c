@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The ledger of processes. A thread group of the tree has a slot in `groups`: fork inserts it, exec renews the image,
- * exit takes end and exit status, free (or `finish`, once everything was reaped) takes the kernel's own totals,
- * sends them and deletes the slot. The ring buffer carries news; what finds it full goes to a spill map.
+ * exit takes end and exit status, and once the group is at rest end_group takes the kernel's own totals, sends them and
+ * deletes the slot. The ring buffer carries news; what finds it full goes to a spill map.
  *
- * Raw tracepoints and hashes only, so that it loads on 5.10 and starts without parsing the kernel's BTF.
+ * Raw tracepoints and hashes, so that it loads on 5.10; where typed programs are worth it (sections duct_*), the tracer
+ * knows the BTF ids of what they attach to, so that the start does not have to parse the kernel's BTF.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -19,14 +20,18 @@ char LICENSE[] SEC("license") = "GPL";
 
 #include "maps.bpf.h"
 #include "task_read.bpf.h"
+#include "memory.bpf.h"
+#include "signals.bpf.h"
+#include "foreign.bpf.h"
 
 /* --- fork --- */
 
-static __always_inline void note_live(void)
+static __always_inline void note_live(u64 threads)
 {
 	u32 cpu = bpf_get_smp_processor_id() & (ABI_MAX_CPUS - 1);
 	u64 live;
 
+	__sync_fetch_and_add(&counters.live_threads, threads);
 	count(live);
 	live = *(volatile u64 *)&counters.live;
 	if (live > cpu_max_live[cpu])
@@ -38,16 +43,17 @@ static __always_inline void note_live(void)
 #define KERNEL_EEXIST 17
 #define BUSY_ATTEMPTS 3
 
-static __always_inline int insert_group(u64 key, struct group_slot *slot)
-{
-	long error = 0;
+static const struct group_slot empty_slot;
 
+/* NULL: *error says why. Filled in where it is: the process does not run yet, and the stack has no room for a slot. */
+static __always_inline struct group_slot *new_group(u64 key, long *error)
+{
 	for (int attempt = 0; attempt < BUSY_ATTEMPTS; attempt++) {
-		error = bpf_map_update_elem(&groups, &key, slot, BPF_ANY);
-		if (error != -KERNEL_EBUSY)
+		*error = bpf_map_update_elem(&groups, &key, &empty_slot, BPF_ANY);
+		if (*error != -KERNEL_EBUSY)
 			break;
 	}
-	return error;
+	return *error ? NULL : bpf_map_lookup_elem(&groups, &key);
 }
 
 static __always_inline bool delete_group(u64 key)
@@ -76,28 +82,45 @@ static __always_inline u64 max_present(u64 a, u64 b)
 	return a > b ? a : b;
 }
 
-/* A function of its own: slot and message together are more than the stack holds. */
-static __noinline int announce(u64 key, u64 parent_key)
+static __always_inline void fill_fork(struct news_fork *fork, u64 key, u64 parent_key, struct process_info *info)
 {
-	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
-	struct news_process message = {};
-	struct news_fork *fork = (struct news_fork *)&message;
-
-	if (!slot)
-		return 0;
 	fill_header(&fork->header, NEWS_FORK, sizeof(*fork));
 	fork->key = key;
 	fork->parent_key = parent_key;
-	fork->image_id = slot->info.image_id;
-	fork->start_ns = slot->info.start_ns;
-	fork->pid = slot->info.pid;
-	fork->ppid = slot->info.ppid;
-	fork->pid_ns = slot->info.pid_ns;
-	fork->depth = slot->info.depth;
-	fork->flags = slot->info.flags;
-	if (!send_or_spill(&message, sizeof(*fork)))
+	fork->image_id = info->image_id;
+	fork->start_ns = info->start_ns;
+	fork->pid = info->pid;
+	fork->ppid = info->ppid;
+	fork->pid_ns = info->pid_ns;
+	fork->depth = info->depth;
+	fork->flags = info->flags;
+	fork->reserved = 0;
+}
+
+static __noinline int spill_fork(u64 key, u64 parent_key)
+{
+	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
+	struct news_process message = {};
+
+	if (!slot)
+		return 0;
+	fill_fork((struct news_fork *)&message, key, parent_key, &slot->info);
+	if (!spill(&message))
 		count(lost_fork_news);
 	return 0;
+}
+
+static __always_inline void announce(u64 key, u64 parent_key, struct group_slot *slot)
+{
+	u64 wake = wake_flag(sizeof(struct news_fork));
+	struct news_fork *fork = bpf_ringbuf_reserve(&news, sizeof(*fork), 0);
+
+	if (!fork) {
+		spill_fork(key, parent_key);
+		return;
+	}
+	fill_fork(fork, key, parent_key, &slot->info);
+	bpf_ringbuf_submit(fork, wake);
 }
 
 static __always_inline bool is_to_be_adopted(struct task_struct *task)
@@ -120,52 +143,50 @@ static __always_inline bool is_to_be_adopted(struct task_struct *task)
 	return false;
 }
 
-static __noinline int insert_child(struct task_struct *parent, struct task_struct *child, u64 key, u64 start_ns,
-				   struct group_slot *parent_slot)
+static __noinline int take_child(struct task_struct *parent, u64 parent_key, struct task_struct *child, u64 child_signal,
+				 struct group_slot *parent_slot)
 {
-	struct group_slot slot = {};
-	struct pid *pid = READ(child, thread_pid);
-	int error;
+	u64 start_ns = READ(child, start_boottime), key = make_key((struct signal_struct *)child_signal, start_ns);
+	struct group_slot *slot;
+	struct mm_struct *mm = READ(child, mm);
+	long error;
 
-	slot.info.pid = pid_number(pid, &slot.info.pid_ns);
-	slot.info.start_ns = start_ns;
-	slot.mm = (u64)READ(child, mm);
-	slot.leader = (u64)child;
-	reset_gauges(&slot.info);
-	slot.info.max_threads = 1;
-	slot.peak_rss_before = ABI_ABSENT;
+	slot = new_group(key, &error);
+	if (!slot) {
+		if (error == -KERNEL_EBUSY)
+			count(lost_forks_busy);
+		else
+			count(lost_forks_full);
+		return 0;
+	}
+	slot->info.pid = pid_number(READ(child, thread_pid), &slot->info.pid_ns);
+	slot->info.start_ns = start_ns;
+	slot->mm = (u64)mm;
+	slot->leader = (u64)child;
+	reset_gauges(&slot->info);
+	slot->info.max_threads = 1;
+	slot->info.tree_peak = memory.peak_number;
+	slot->peak_rss_before = ABI_ABSENT;
 	if (parent_slot) {
-		slot.info.image_id = parent_slot->info.image_id;
-		slot.info.ppid = parent_slot->info.pid;
-		slot.info.depth = parent_slot->info.depth + 1;
+		slot->info.image_id = parent_slot->info.image_id;
+		slot->info.ppid = parent_slot->info.pid;
+		slot->info.depth = parent_slot->info.depth + 1;
+		slot->info.flags = parent_slot->info.flags & PROC_FOREIGN;
 	} else { /* the command, or a child of a process that is about to be adopted */
 		int own;
 
-		slot.info.ppid = pid_number(READ(parent, group_leader, thread_pid), &own);
+		slot->info.ppid = pid_number(READ(parent, group_leader, thread_pid), &own);
 	}
-	if (!parent_slot || slot.mm == (u64)READ(parent, mm))
+	if (parent_key == tracer_key || (u64)mm == (u64)READ(parent, mm)) {
 		/* Shares memory with its parent, or is the tracer's own copy: neither is memory of its image. */
-		slot.info.flags = PROC_BORROWED_MM;
-	error = insert_group(key, &slot);
-	if (error)
-		return error;
+		slot->info.flags |= PROC_BORROWED_MM;
+		slot->lender = parent_slot && parent_slot->info.flags & PROC_BORROWED_MM ? parent_slot->lender : parent_key;
+	} else {
+		set_rss(slot, rss_pages_exact(mm));
+	}
 	count(forks);
-	note_live();
-	return 0;
-}
-
-static __always_inline int take_child(struct task_struct *parent, u64 parent_key, struct task_struct *child,
-				      u64 child_signal, struct group_slot *parent_slot)
-{
-	u64 start_ns = READ(child, start_boottime), key = make_key(child_signal, start_ns);
-	int error = insert_child(parent, child, key, start_ns, parent_slot);
-
-	if (!error)
-		announce(key, parent_key);
-	else if (error == -KERNEL_EBUSY)
-		count(lost_forks_busy);
-	else
-		count(lost_forks_full);
+	note_live(1);
+	announce(key, parent_key, slot);
 	return 0;
 }
 
@@ -199,6 +220,8 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	if (child_signal == (u64)READ(parent, signal)) { /* a thread */
 		u64 threads = READ((struct signal_struct *)child_signal, nr_threads);
 
+		count(live_threads);
+		slot->multithreaded = 1;
 		/* Looked at again: another thread may just have stored its smaller number. */
 		for (int i = 0; i < 2; i++)
 			if (threads > *(volatile u64 *)&slot->info.max_threads)
@@ -228,6 +251,17 @@ static __always_inline void spill_exec(u8 *message, u64 bytes, u64 image_id)
 	count(spilled);
 }
 
+/*
+ * Peak of the image that is over, as far as is known without its address space: the kernel raises maxrss to an image's
+ * high water at its end, and a value that is no higher than before says nothing. Then it is known by events alone.
+ */
+static __always_inline u64 image_peak(struct group_slot *slot, u64 maxrss)
+{
+	if (maxrss <= slot->maxrss_at_exec && !rss_events)
+		return ABI_ABSENT;
+	return (maxrss > slot->maxrss_at_exec && maxrss > slot->peak_pages ? maxrss : slot->peak_pages) << page_shift;
+}
+
 SEC("raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -239,9 +273,8 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	struct mm_struct *mm;
 	struct news_exec *exec;
 	u32 cpu = bpf_get_smp_processor_id();
-	u64 argv_bytes, start, total, maxrss;
+	u64 exe_bytes, argv_bytes, start, total, maxrss;
 	u8 *scratch, *data;
-	long length;
 
 	if (!slot)
 		return 0;
@@ -253,14 +286,18 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	 * the parent's (vfork) or the tracer's it is not the process's own, and only later growth counts.
 	 */
 	maxrss = READ(signal, maxrss);
-	if (!(slot->info.flags & PROC_BORROWED_MM) && maxrss > slot->maxrss_at_exec)
-		slot->peak_rss_before = max_present(slot->peak_rss_before, maxrss << page_shift);
+	if (!(slot->info.flags & PROC_BORROWED_MM))
+		slot->peak_rss_before = max_present(slot->peak_rss_before, image_peak(slot, maxrss));
 	slot->maxrss_at_exec = maxrss;
 	slot->info.flags &= ~PROC_BORROWED_MM;
+	slot->lender = 0;
 	slot->info.num_execs++;
+	note_foreign(slot, task);
 	mm = READ(task, mm);
 	slot->mm = (u64)mm;
 	slot->leader = (u64)task; /* a non-leader that execs takes the leader's place */
+	slot->peak_pages = 0;
+	set_rss(slot, rss_pages_exact(mm));
 
 	scratch = bpf_map_lookup_elem(&exec_scratch, &cpu);
 	if (!scratch) { /* a CPU that came after the start */
@@ -276,11 +313,11 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	exec->key = key;
 	exec->image_id = slot->info.image_id;
 	exec->flags = 0;
-	length = bpf_probe_read_kernel_str(data, ABI_EXE_BYTES, READ(bprm, filename));
-	if (length < 1 || length > ABI_EXE_BYTES)
-		length = 1;
-	exec->exe_bytes = length - 1;
-	data += length - 1;
+	exe_bytes = bpf_probe_read_kernel_str(data, ABI_EXE_BYTES, READ(bprm, filename)) - 1;
+	if (exe_bytes >= ABI_EXE_BYTES) /* failed; in one unsigned comparison, which older verifiers follow (6.12) */
+		exe_bytes = 0;
+	exec->exe_bytes = exe_bytes;
+	data += exe_bytes;
 
 	start = READ(mm, arg_start);
 	argv_bytes = READ(mm, arg_end) - start;
@@ -288,13 +325,15 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 		argv_bytes = max_argv_bytes;
 		exec->flags |= EXEC_ARGV_CUT;
 	}
+	if (withholds_argv(slot))
+		argv_bytes = 0;
 	if (argv_bytes && bpf_probe_read_user(data, argv_bytes, (void *)start)) {
 		exec->flags |= EXEC_ARGV_LOST;
 		argv_bytes = 0;
 		count(lost_argv);
 	}
 	exec->argv_bytes = argv_bytes;
-	total = sizeof(*exec) + exec->exe_bytes + argv_bytes;
+	total = sizeof(*exec) + exe_bytes + argv_bytes;
 	if (total > sizeof(*exec) + ABI_EXE_BYTES + max_argv_bytes) /* cannot be; the verifier has to see it */
 		return 0;
 	fill_header(&exec->header, NEWS_EXEC, total);
@@ -305,38 +344,39 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 
 /* --- exit --- */
 
-static __always_inline void take_gauges_at_exit(struct group_slot *slot, struct task_struct *task,
+static __always_inline void take_memory_at_exit(struct group_slot *slot, struct task_struct *task,
 						struct signal_struct *signal)
 {
 	struct mm_struct *mm = READ(task, mm);
-	u64 maxrss = READ(signal, maxrss);
-	u64 image = ABI_ABSENT;
+	u64 image, pages = 0;
 
-	if (!(slot->info.flags & PROC_BORROWED_MM)) {
-		/* The kernel has just raised maxrss to this image's high water; a lower or equal value says nothing. */
-		if (maxrss > slot->maxrss_at_exec)
-			image = maxrss;
-		if (mm) { /* since 6.16; before, the address space is gone by now */
-			u64 now = rss_pages_exact(mm), high = READ(mm, hiwater_rss);
-			u64 vsz = READ(mm, total_vm), high_vsz = READ(mm, hiwater_vm);
-
-			/* hiwater_rss is only raised when memory is given back, so it may lie below the present. */
-			image = max_present(image, now > high ? now : high);
-			slot->info.peak_vsz = (vsz > high_vsz ? vsz : high_vsz) << page_shift;
-		}
-		if (image != ABI_ABSENT)
-			image <<= page_shift;
-		slot->info.peak_rss_image = image;
+	if (slot->info.flags & PROC_BORROWED_MM) {
+		slot->info.peak_rss = slot->peak_rss_before;
+		return;
 	}
+	if (mm) { /* since 6.16; before, the address space is gone by now */
+		u64 high = READ(mm, hiwater_rss), vsz = READ(mm, total_vm), high_vsz = READ(mm, hiwater_vm);
+
+		pages = rss_pages_exact(mm);
+		set_rss(slot, pages);
+		/* hiwater_rss is only raised when memory is given back, so it may lie below the present. */
+		if (high > slot->peak_pages)
+			slot->peak_pages = high;
+		slot->info.peak_vsz = (vsz > high_vsz ? vsz : high_vsz) << page_shift;
+	}
+	image = image_peak(slot, READ(signal, maxrss));
+	if (mm && image == ABI_ABSENT)
+		image = slot->peak_pages << page_shift;
+	slot->info.peak_rss_image = image;
 	slot->info.peak_rss = max_present(slot->peak_rss_before, image);
-	if (image == ABI_ABSENT && !(slot->info.flags & PROC_BORROWED_MM) && slot->peak_rss_before == ABI_ABSENT)
-		slot->info.peak_rss = ABI_ABSENT;
+	if (pages < TEARDOWN_PAGES)
+		set_rss(slot, 0);
 }
 
 /* The tracer is woken once for all exits until it looks, and when nobody is left; it does not matter if that gets lost. */
 static __always_inline void tell_exit(void)
 {
-	struct news_exit exit;
+	struct news_sign exit;
 
 	if (*(volatile unsigned int *)&sweep_wanted && *(volatile u64 *)&counters.live)
 		return;
@@ -358,6 +398,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!slot)
 		return 0;
+	__sync_fetch_and_sub(&counters.live_threads, 1);
 	add_summed(&slot->summed, task);
 	leader = READ(task, group_leader);
 	if (leader == task)
@@ -377,7 +418,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	slot->info.sid = pid_number(READ(signal, pids[KERNEL_PIDTYPE_SID]), &own);
 	slot->info.cgroup_id = READ(task, cgroups, dfl_cgrp, kn, id);
 	bpf_probe_read_kernel(slot->info.comm, sizeof(slot->info.comm), &leader->comm);
-	take_gauges_at_exit(slot, task, signal);
+	take_memory_at_exit(slot, task, signal);
 	slot->info.flags |= PROC_EXITED;
 	count(exits);
 	__sync_fetch_and_sub(&counters.live, 1);
@@ -407,6 +448,7 @@ __noinline int end_group(u64 task)
 	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
 	struct signal_struct *signal;
 	struct news_process end = {};
+	struct totals_window window;
 	struct task_struct *leader;
 	unsigned int sequence;
 	int threads;
@@ -417,33 +459,45 @@ __noinline int end_group(u64 task)
 	signal = READ(leader, signal);
 	if (!is_resting(signal, leader))
 		return 1;
+	set_rss(slot, 0); /* what was left of its teardown */
 	end.info = slot->info;
+	note_oom(&end.info, signal);
 	/* The leader may be reaped at this moment: then its usage moves to the group, and must be counted neither twice nor not. */
 	sequence = READ(signal, stats_lock.seqcount.seqcount.sequence);
 	threads = READ(signal, nr_threads);
-	add_group_usage(&end.usage, signal, &slot->summed);
+	add_group_usage(&end.usage, signal, &slot->summed, &window);
 	if (threads)
-		add_task_usage(&end.usage, leader);
+		add_task_usage(&end.usage, leader, &window);
+	withhold_io(&end.usage, end.info.flags);
 	if (sequence & 1 || sequence != READ(signal, stats_lock.seqcount.seqcount.sequence))
 		return 1;
-	/* Whoever deletes the slot sends the record: once. Numbers that changed hands while they were read are lost. */
-	if (!delete_group(key) || (u64)READ(leader, signal) != (u64)signal ||
-	    READ(leader, start_boottime) != end.info.start_ns)
+	if (!delete_group(key)) /* whoever deletes the slot sends the record: once */
 		return 0;
+	if ((u64)READ(leader, signal) != (u64)signal || READ(leader, start_boottime) != end.info.start_ns) {
+		/* Freed since, and another's by now: what was read may be anybody's. */
+		usage_absent(&end.usage);
+		count(lost_numbers);
+	}
 	count(ends);
 	if (end.info.max_threads > 1)
 		bpf_map_delete_elem(&exited, &key);
 	fill_header(&end.header, NEWS_END, sizeof(end));
 	end.key = key;
-	if (!send_or_spill(&end, sizeof(end)))
+	if (bpf_ringbuf_output(&news, &end, sizeof(end), wake_flag(sizeof(end))) && !spill(&end))
 		count(lost_ends);
 	return 0;
 }
 
-SEC("raw_tp/sched_process_free")
-int on_free(struct bpf_raw_tracepoint_args *ctx)
+/* For every task of the machine, nearly all of which are not (or not any more) in the ledger: typed, so that this is cheap. */
+SEC("duct_btf_tp/sched_process_free")
+int on_free(u64 *ctx)
 {
-	end_group(ctx->args[0]);
+	struct task_struct *task = (struct task_struct *)ctx[0];
+	u64 key = make_key(task->signal, task->group_leader->start_boottime);
+	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
+
+	if (slot)
+		end_group(slot->leader);
 	return 0;
 }
 
@@ -485,6 +539,9 @@ int arm(void *ctx __attribute__((unused)))
 		tracer_key = group_key(task);
 		tracer_session = (u64)READ(task, signal, pids[KERNEL_PIDTYPE_SID]);
 		tracer_pid_level = READ(task, thread_pid, level);
+		bpf_probe_read_kernel(&tracer_pid_space, sizeof(tracer_pid_space),
+				      pid_numbers(READ(task, thread_pid)) + (u64)tracer_pid_level * 16 + 8);
+		tracer_user_ns = (u64)READ(task, real_cred, user_ns);
 		return 0;
 	}
 	if (!here || cpu >= ABI_EXACT_RSS_CPUS)

@@ -1,94 +1,67 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Looking at all tasks: samples of the live tree, the state of what is left at the end, adoption.
- * The section name is our own: the tracer loads these with the attach point's BTF id from its cache, where libbpf would
+ * Looking at the ledger, or at all tasks: samples of the live tree, the state of what is left at the end, adoption.
+ * The section names are our own: the tracer loads these with the attach point's BTF id from its cache, where libbpf would
  * parse the kernel's whole BTF to find it.
  */
 #ifndef DUCT_BPF_ITERATORS_H
 #define DUCT_BPF_ITERATORS_H
 
+/* Too large for the stack. The tracer makes one pass at a time. */
+struct news_process state_news;
+
 static __always_inline void send_state(struct seq_file *seq, u64 key, struct group_slot *slot,
 				       struct task_struct *task, struct signal_struct *signal)
 {
-	struct news_process state = {};
+	struct news_process *state = &state_news;
 	struct task_struct *leader = READ(task, group_leader);
+	struct totals_window window;
 	int own;
 
-	fill_header(&state.header, NEWS_STATE, sizeof(state));
-	state.key = key;
-	state.info = slot->info;
-	state.usage = slot->seen;
-	add_group_usage(&state.usage, signal, &slot->summed);
-	if (!(state.info.flags & PROC_EXITED)) {
+	__builtin_memset(state, 0, sizeof(*state));
+	fill_header(&state->header, NEWS_STATE, sizeof(*state));
+	state->key = key;
+	state->info = slot->info;
+	state->usage = slot->seen;
+	add_group_usage(&state->usage, signal, &slot->summed, &window);
+	withhold_io(&state->usage, state->info.flags);
+	if (!(state->info.flags & PROC_EXITED)) {
 		struct mm_struct *mm = READ(leader, mm);
 
-		state.info.end_ns = state.header.time_ns;
-		state.info.uid = READ(task, real_cred, uid.val);
-		state.info.sid = pid_number(READ(signal, pids[KERNEL_PIDTYPE_SID]), &own);
-		state.info.cgroup_id = READ(task, cgroups, dfl_cgrp, kn, id);
-		bpf_probe_read_kernel(state.info.comm, sizeof(state.info.comm), &leader->comm);
-		state.info.peak_rss = state.info.peak_rss_image = ABI_ABSENT;
-		if (mm && !(state.info.flags & PROC_BORROWED_MM)) {
+		state->info.end_ns = state->header.time_ns;
+		state->info.uid = READ(task, real_cred, uid.val);
+		state->info.sid = pid_number(READ(signal, pids[KERNEL_PIDTYPE_SID]), &own);
+		state->info.cgroup_id = READ(task, cgroups, dfl_cgrp, kn, id);
+		bpf_probe_read_kernel(state->info.comm, sizeof(state->info.comm), &leader->comm);
+		state->info.peak_rss = state->info.peak_rss_image = ABI_ABSENT;
+		if (mm && !(state->info.flags & PROC_BORROWED_MM)) {
 			u64 now = rss_pages_exact(mm), high = READ(mm, hiwater_rss);
 
-			state.info.peak_rss_image = (now > high ? now : high) << page_shift;
+			if (high < slot->peak_pages)
+				high = slot->peak_pages;
+			state->info.peak_rss_image = (now > high ? now : high) << page_shift;
 			now = READ(mm, total_vm), high = READ(mm, hiwater_vm);
-			state.info.peak_vsz = (now > high ? now : high) << page_shift;
+			state->info.peak_vsz = (now > high ? now : high) << page_shift;
 		}
-		state.info.peak_rss = max_present(slot->peak_rss_before, state.info.peak_rss_image);
+		state->info.peak_rss = max_present(slot->peak_rss_before, state->info.peak_rss_image);
 	}
-	bpf_seq_write(seq, &state, sizeof(state));
+	if (state->info.flags & PROC_EXITED)
+		note_oom(&state->info, signal);
+	keep_rss_at_peak(&state->info, slot->rss_pages);
+	bpf_seq_write(seq, state, sizeof(*state));
 }
 
-/* One visit for each thread of the machine; those of the tree add up in their group's slot until all were seen. */
-SEC("duct_iter/task")
-int sample(struct bpf_iter__task *ctx)
+/* Tells how a group is, unless that is what was told the last time. `task`: one of its threads. */
+static __always_inline void send_live(struct seq_file *seq, u64 key, struct group_slot *slot, struct task_struct *task,
+				      struct signal_struct *signal, int threads, u64 cpu_ns)
 {
-	struct task_struct *task = ctx->task;
-	struct signal_struct *signal;
-	struct group_slot *slot;
-	struct news_live live = {};
-	struct mm_struct *mm;
-	int threads;
-	u64 key;
+	struct news_live live = {.key = key, .cpu_ns = cpu_ns, .threads = threads};
+	struct mm_struct *mm = READ(task, mm);
 
-	if (!task)
-		return 0;
-	signal = READ(task, signal);
-	key = group_key(task);
-	slot = bpf_map_lookup_elem(&groups, &key);
-	if (!slot)
-		return 0;
-	if (slot->pass != pass_number) {
-		slot->pass = pass_number;
-		slot->visited = 0;
-		__builtin_memset(&slot->seen, 0, sizeof(slot->seen));
-	}
-	slot->visited++;
-	if (full_states) {
-		add_task_usage(&slot->seen, task);
-		if (!READ(task, exit_state))
-			add_live_summed(&slot->seen, task);
-	} else {
-		slot->seen.cpu_time += READ(task, se.sum_exec_runtime);
-	}
-	threads = READ(signal, nr_threads);
-	/* A thread that ended since it was visited makes this true early, and once more with the rest. */
-	if ((int)slot->visited < threads)
-		return 0;
-	if (full_states) {
-		send_state(ctx->meta->seq, key, slot, task, signal);
-		return 0;
-	}
-	live.cpu_ns = slot->seen.cpu_time + READ(signal, sum_sched_runtime);
-	/*
-	 * What has not run since it was last looked at has not changed, its memory aside, of which others may take something
-	 * away: that is looked at now and then.
-	 */
-	if (live.cpu_ns == slot->sent_cpu_ns && slot->sent_state && pass_number % 16)
-		return 0;
-	mm = READ(task, mm);
 	if (mm) {
+		if (slot->info.flags & PROC_BORROWED_MM && (u64)mm == slot->mm && bpf_core_field_exists(mm->owner) &&
+		    READ(mm, owner, signal) == signal)
+			inherit(slot);
 		u64 rss = rss_pages_for_sample(mm), vsz = READ(mm, total_vm);
 		struct mm_struct *again = READ(task, mm);
 
@@ -101,47 +74,186 @@ int sample(struct bpf_iter__task *ctx)
 		if (!(slot->info.flags & PROC_BORROWED_MM)) {
 			live.rss_bytes = rss << page_shift;
 			live.vsz_bytes = vsz << page_shift;
+			if (mm == again && !(slot->info.flags & PROC_EXITED))
+				set_rss(slot, rss);
 		}
 	}
 	live.state = state_letter(READ(task, group_leader)) | live_bits(task, signal, mm);
 	if (live.cpu_ns == slot->sent_cpu_ns && live.rss_bytes == slot->sent_rss && live.vsz_bytes == slot->sent_vsz &&
 	    live.state == slot->sent_state)
-		return 0;
+		return;
 	slot->sent_cpu_ns = live.cpu_ns;
 	slot->sent_rss = live.rss_bytes;
 	slot->sent_vsz = live.vsz_bytes;
 	slot->sent_state = live.state;
-	live.threads = threads;
-	live.key = key;
 	fill_header(&live.header, NEWS_LIVE, sizeof(live));
-	bpf_seq_write(ctx->meta->seq, &live, sizeof(live));
+	bpf_seq_write(seq, &live, sizeof(live));
+}
+
+/*
+ * What has not run since it was last looked at has not changed, its memory aside, of which others may take something
+ * away: events tell of that, and it is looked at now and then. What it borrows may have become its own.
+ */
+static __always_inline bool is_unchanged(struct group_slot *slot, u64 cpu_ns)
+{
+	return cpu_ns == slot->sent_cpu_ns && slot->sent_state && pass_number % 16 &&
+	       (u64)slot->rss_pages << page_shift == slot->sent_rss && !slot->lender;
+}
+
+/*
+ * A sample of the groups with one thread: along the tracer's list, so that what sleeps costs no more than a look at its
+ * place there and at its task's run time. Each line of memory that is touched counts here, of 10,000 processes.
+ */
+SEC("duct_iter/bpf_map_elem")
+int sample(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct watched *watched = ctx->value;
+	struct signal_struct *signal;
+	struct task_struct *leader;
+	struct group_slot *slot;
+	u64 key, cpu_ns;
+
+	if (!ctx->key || !watched)
+		return 0;
+	key = watched->key;
+	if (!key)
+		return 1; /* ends the pass */
+	leader = (struct task_struct *)watched->leader;
+	if (leader && pass_number % 16 && READ(leader, se.sum_exec_runtime) == watched->cpu_ns)
+		return 0;
+	slot = bpf_map_lookup_elem(&groups, &key);
+	if (!slot)
+		return 0;
+	leader = (struct task_struct *)slot->leader;
+	cpu_ns = READ(leader, se.sum_exec_runtime);
+	/* Not all that happens to it is seen in its run time where it has or had threads, or memory that is another's. */
+	watched->leader = slot->multithreaded || slot->lender ? 0 : slot->leader;
+	watched->cpu_ns = cpu_ns;
+	signal = READ(leader, signal);
+	if (slot->multithreaded) {
+		if (READ(signal, nr_threads) > 1) /* for sample_threads */
+			return 0;
+		cpu_ns += READ(signal, sum_sched_runtime);
+	}
+	if (!is_unchanged(slot, cpu_ns) && group_key(leader) == key)
+		send_live(ctx->meta->seq, key, slot, leader, signal, 1, cpu_ns);
 	return 0;
 }
 
+/* True once all threads of the group were visited in this pass. One that ended since makes it true early, and once more. */
+static __always_inline bool is_last_thread(struct group_slot *slot, int threads)
+{
+	if (slot->pass != pass_number) {
+		slot->pass = pass_number;
+		slot->visited = 0;
+		slot->visited_cpu_ns = 0;
+		__builtin_memset(&slot->seen, 0, sizeof(slot->seen));
+	}
+	return (int)++slot->visited >= threads;
+}
+
+/* A sample of the other groups: one visit for each thread of the machine, which add up in their group's slot. */
+SEC("duct_iter/task")
+int sample_threads(struct bpf_iter__task *ctx)
+{
+	/* Typed pointers, without a helper for each number. */
+	struct task_struct *task = ctx->task;
+	struct signal_struct *signal;
+	struct group_slot *slot;
+	u64 key, ran_ns, cpu_ns;
+	int threads;
+	bool last;
+
+	if (!task)
+		return 0;
+	signal = task->signal;
+	threads = signal->nr_threads;
+	if (threads <= 1)
+		return 0;
+	ran_ns = task->se.sum_exec_runtime;
+	key = make_key(signal, task->group_leader->start_boottime);
+	slot = bpf_map_lookup_elem(&groups, &key);
+	if (!slot)
+		return 0;
+	last = is_last_thread(slot, threads);
+	slot->visited_cpu_ns += ran_ns;
+	cpu_ns = slot->visited_cpu_ns + READ(signal, sum_sched_runtime);
+	if (last && !is_unchanged(slot, cpu_ns))
+		send_live(ctx->meta->seq, key, slot, task, READ(task, signal), threads, cpu_ns);
+	return 0;
+}
+
+/* All that is known of every group: for the end of a run. */
+SEC("duct_iter/task")
+int read_states(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct signal_struct *signal;
+	struct totals_window window;
+	struct group_slot *slot;
+	bool last;
+	u64 key;
+
+	if (!task)
+		return 0;
+	key = group_key(task);
+	slot = bpf_map_lookup_elem(&groups, &key);
+	if (!slot)
+		return 0;
+	signal = READ(task, signal);
+	last = is_last_thread(slot, READ(signal, nr_threads));
+	add_task_usage(&slot->seen, task, &window);
+	if (!READ(task, exit_state))
+		add_live_summed(&slot->seen, task);
+	if (last)
+		send_state(ctx->meta->seq, key, slot, task, signal);
+	return 0;
+}
+
+/* It may run, and is therefore complete when it comes into the ledger. One task is looked at at a time. */
+struct group_slot adopted_slot;
+
+/* 1: not one to adopt. */
 static __noinline int insert_adopted(struct task_struct *task)
 {
 	struct signal_struct *signal = READ(task, signal);
 	u64 key = group_key(task), parent_key = group_key(READ(task, real_parent));
-	struct group_slot *parent = bpf_map_lookup_elem(&groups, &parent_key);
-	struct group_slot slot = {};
-	int own;
+	struct group_slot *parent, *slot = &adopted_slot;
+	struct mm_struct *mm = READ(task, mm);
+	int own, error;
 
-	slot.info.pid = pid_number(READ(task, thread_pid), &slot.info.pid_ns);
-	if ((!attach_tgid || slot.info.pid != attach_tgid) && !is_to_be_adopted(task))
+	__builtin_memset(slot, 0, sizeof(*slot));
+	slot->info.pid = pid_number(READ(task, thread_pid), &slot->info.pid_ns);
+	if ((!attach_tgid || slot->info.pid != attach_tgid) && !is_to_be_adopted(task))
 		return 1;
 	if (!READ(signal, live.counter)) /* in or past exit already */
 		return 1;
-	slot.info.ppid = pid_number(READ(task, real_parent, group_leader, thread_pid), &own);
-	slot.info.start_ns = READ(task, start_boottime);
-	slot.info.depth = parent ? parent->info.depth + 1 : 0;
-	slot.info.flags = PROC_ADOPTED;
-	slot.info.image_id = key | 1ULL << 63; /* not one that an exec is given */
-	slot.mm = (u64)READ(task, mm);
-	slot.leader = (u64)task;
-	reset_gauges(&slot.info);
-	slot.info.max_threads = READ(signal, nr_threads);
-	slot.peak_rss_before = ABI_ABSENT;
-	return bpf_map_update_elem(&groups, &key, &slot, BPF_NOEXIST);
+	parent = bpf_map_lookup_elem(&groups, &parent_key);
+	slot->info.ppid = pid_number(READ(task, real_parent, group_leader, thread_pid), &own);
+	slot->info.start_ns = READ(task, start_boottime);
+	slot->info.depth = parent ? parent->info.depth + 1 : 0;
+	slot->info.flags = PROC_ADOPTED;
+	note_foreign(slot, task);
+	slot->info.image_id = key | 1ULL << 63; /* not one that an exec is given */
+	slot->mm = (u64)mm;
+	slot->leader = (u64)task;
+	reset_gauges(&slot->info);
+	slot->info.max_threads = READ(signal, nr_threads);
+	slot->multithreaded = slot->info.max_threads > 1;
+	slot->info.tree_peak = memory.peak_number;
+	slot->peak_rss_before = ABI_ABSENT;
+	error = bpf_map_update_elem(&groups, &key, slot, BPF_NOEXIST);
+	if (error)
+		return error;
+	count(adopted);
+	note_live(slot->info.max_threads);
+	slot = bpf_map_lookup_elem(&groups, &key);
+	if (!slot)
+		return 0;
+	if (mm)
+		set_rss(slot, rss_pages_exact(mm));
+	announce(key, parent_key, slot);
+	return 0;
 }
 
 /* Adds what lives already: the session of the tracer, or a process and its descendants. Run until nothing is added. */
@@ -158,14 +270,8 @@ int adopt(struct bpf_iter__task *ctx)
 	if (bpf_map_lookup_elem(&groups, &key) || key == tracer_key)
 		return 0;
 	error = insert_adopted(task);
-	if (error) {
-		if (error < 0 && error != -KERNEL_EEXIST)
-			count(lost_forks_full);
-		return 0;
-	}
-	count(adopted);
-	note_live();
-	announce(key, group_key(READ(task, real_parent)));
+	if (error < 0 && error != -KERNEL_EEXIST)
+		count(lost_forks_full);
 	return 0;
 }
 

@@ -17,6 +17,8 @@ typedef struct {
 	long counter;
 } atomic_long_t;
 
+struct pid_namespace;
+
 struct upid {
 	int nr;
 };
@@ -30,8 +32,27 @@ typedef struct {
 	unsigned int val;
 } kuid_t;
 
+typedef struct {
+	unsigned int val;
+} kgid_t;
+
+struct user_namespace {
+	kuid_t owner;
+};
+
+struct kernel_capabilities { /* two halves before 6.3 */
+	u64 bits;
+};
+
 struct cred {
 	kuid_t uid;
+	kgid_t gid;
+	kuid_t suid;
+	kgid_t sgid;
+	kuid_t euid;
+	kgid_t egid;
+	struct kernel_capabilities cap_permitted;
+	struct user_namespace *user_ns;
 };
 
 struct kernfs_node {
@@ -60,6 +81,7 @@ struct percpu_counter {
 
 /* RSS is in per-CPU counters since 6.2, in plain atomics with a cache in each task before. */
 struct mm_struct {
+	struct task_struct *owner; /* CONFIG_MEMCG */
 	unsigned long arg_start;
 	unsigned long arg_end;
 	unsigned long total_vm;
@@ -113,6 +135,7 @@ struct signal_struct {
 	int nr_threads;
 	int group_exit_code;
 	unsigned int flags;
+	struct mm_struct *oom_mm; /* of a victim of the out-of-memory killer */
 	struct pid *pids[4];
 	struct tty_struct *tty;
 	u64 utime;
@@ -126,12 +149,17 @@ struct signal_struct {
 	unsigned long long sum_sched_runtime;
 };
 
+struct kernel_siginfo {
+	int si_code;
+};
+
 struct sched_entity {
 	u64 sum_exec_runtime;
 };
 
 struct task_struct {
 	unsigned int __state; /* since 5.14 */
+	unsigned int flags;
 	int on_cpu;
 	int static_prio;
 	struct sched_entity se;
@@ -173,10 +201,17 @@ struct bpf_array {
 
 /* Context of the task iterator: fixed by the ABI of bpf_iter, so no relocation. */
 struct seq_file;
+struct bpf_map;
 struct bpf_iter_meta {
 	struct seq_file *seq;
 	u64 session_id;
 	u64 seq_num;
+};
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
 };
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
@@ -190,6 +225,6 @@ enum { KERNEL_MM_FILEPAGES, KERNEL_MM_ANONPAGES, KERNEL_MM_SWAPENTS, KERNEL_MM_S
 /* include/linux/sched/signal.h */
 enum { KERNEL_SIGNAL_GROUP_EXIT = 0x4 };
 /* include/linux/sched.h */
-enum { KERNEL_TASK_DEAD = 0x80, KERNEL_EXIT_DEAD = 0x10, KERNEL_EXIT_ZOMBIE = 0x20 };
+enum { KERNEL_PF_EXITING = 0x4, KERNEL_TASK_DEAD = 0x80, KERNEL_EXIT_DEAD = 0x10, KERNEL_EXIT_ZOMBIE = 0x20 };
 
 #endif

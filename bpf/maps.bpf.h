@@ -9,20 +9,29 @@ const volatile unsigned int page_shift = 12;
 const volatile unsigned int max_argv_bytes = 32768;
 const volatile unsigned int wake_step_bytes = 256 * 1024; /* news between two wake-ups of the tracer */
 const volatile unsigned int adopts = 0;                   /* `adopt` will be run */
+const volatile unsigned int every_rss_event = 0;          /* memory is summed up at each event, not once a batch */
+const volatile unsigned int rss_events = 1;               /* on_rss runs */
+const volatile unsigned int withholds = 0;                /* enum withhold */
+const volatile unsigned int caller_uid = 0, caller_gid = 0;
 
 /* --- state --- */
 struct counters counters;
 unsigned long long cpu_max_live[ABI_MAX_CPUS]; /* per CPU, so that no maximum is overwritten by another */
+struct tree_memory memory;
+struct cpu_peak cpu_peaks[ABI_MAX_CPUS];
+unsigned long long window_number;
+long long peak_wanted_pages = 1LL << 62; /* a maximum above this is told, once */
 unsigned long long percpu_offsets[ABI_EXACT_RSS_CPUS];
 unsigned long long probe_address; /* see arm */
 unsigned long long tracer_key;      /* the tracer's own thread group */
 unsigned long long tracer_session;  /* struct pid */
+unsigned long long tracer_user_ns;  /* struct user_namespace */
 unsigned int tracer_pid_level;
+unsigned long long tracer_pid_space; /* its pid namespace */
 unsigned int expect_command; /* the tracer's next child is the command */
 unsigned int closed;         /* the run is over: nobody joins any more */
 unsigned int adopting;       /* children of processes that are to be adopted are taken too */
 unsigned int sweep_wanted; /* exits since the tracer last looked for groups at rest */
-unsigned int full_states;    /* the iterator sends everything, not only what changed */
 unsigned long long pass_number;
 int attach_tgid; /* process that is adopted with its descendants, in the tracer's pid namespace; 0: its session */
 
@@ -33,6 +42,15 @@ struct {
 	__type(key, u64);
 	__type(value, struct group_slot);
 } groups SEC(".maps");
+
+/* What a sample goes along. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 32768); /* set by the tracer */
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct watched);
+} watch_list SEC(".maps");
 
 /* Multi-threaded groups of which a thread has already been the last to exit: see on_exit. */
 struct {
@@ -114,14 +132,11 @@ static __always_inline u64 wake_flag(u64 bytes)
 									       : BPF_RB_NO_WAKEUP;
 }
 
-/* False: neither ring nor spill map had room. `message` is as large as what the map takes, whatever of it is sent. */
-static __always_inline bool send_or_spill(struct news_process *message, u64 bytes)
+/* The ring is full. False: neither has the spill map room. */
+static __always_inline bool spill(struct news_process *message)
 {
-	u64 id;
+	u64 id = bpf_ktime_get_boot_ns() << 10 | (bpf_get_smp_processor_id() & 1023);
 
-	if (!bpf_ringbuf_output(&news, message, bytes, wake_flag(bytes)))
-		return true;
-	id = bpf_ktime_get_boot_ns() << 10 | (bpf_get_smp_processor_id() & 1023);
 	if (bpf_map_update_elem(&late_news, &id, message, BPF_NOEXIST))
 		return false;
 	count(spilled);

@@ -10,27 +10,41 @@
 
 #define READ(from, ...) BPF_CORE_READ(from, __VA_ARGS__)
 
+/* The verifier lets nobody calculate with a typed pointer, but with half of it. (C's own way would be to shift it.) */
+static __always_inline u64 low_half(void *pointer)
+{
+	u64 half;
+
+	asm volatile("r2 = %[pointer]\n\tw1 = w2\n\t%[half] = r1" : [half] "=r"(half) : [pointer] "r"(pointer) : "r1", "r2");
+	return half;
+}
+
 /*
  * The name of a thread group: its signal_struct, which its threads share and which outlives an exec by a non-leader,
  * mixed with its start, which that exec hands on. The address alone comes back within microseconds once it is freed,
  * while somebody may still be busy with the group that had it before.
  */
-static __always_inline u64 make_key(u64 signal, u64 start_ns)
+static __always_inline u64 make_key(struct signal_struct *signal, u64 start_ns)
 {
-	return signal + start_ns * 0x9E3779B97F4A7C15ULL;
+	return low_half(signal) + start_ns * 0x9E3779B97F4A7C15ULL;
 }
 
 static __always_inline u64 group_key(struct task_struct *task)
 {
-	return make_key((u64)READ(task, signal), READ(task, group_leader, start_boottime));
+	return make_key(READ(task, signal), READ(task, group_leader, start_boottime));
+}
+
+/* struct upid {int nr; struct pid_namespace *ns;} numbers[]: 16 bytes each on every 64-bit kernel. */
+static __always_inline const char *pid_numbers(struct pid *pid)
+{
+	return (const char *)__builtin_preserve_access_index(&pid->numbers);
 }
 
 /* The number of `pid` as the tracer's pid namespace sees it; `own` gets its number in its own namespace. */
 static __always_inline int pid_number(struct pid *pid, int *own)
 {
 	unsigned int level = READ(pid, level);
-	const char *numbers = (const char *)__builtin_preserve_access_index(&pid->numbers);
-	/* struct upid {int nr; struct pid_namespace *ns;}: 16 bytes on every 64-bit kernel */
+	const char *numbers = pid_numbers(pid);
 	int seen = 0;
 
 	*own = 0;
@@ -46,23 +60,6 @@ static __always_inline long task_state(struct task_struct *task)
 	if (bpf_core_field_exists(task->__state))
 		return READ(task, __state);
 	return READ((struct task_struct___before_5_14 *)task, state);
-}
-
-/* Sum of a percpu_counter: `count` and what each CPU has not yet folded into it. */
-static __always_inline long long percpu_sum(struct percpu_counter *counter)
-{
-	long long sum = READ(counter, count);
-	char *base = (char *)READ(counter, counters);
-
-	for (unsigned int cpu = 0; cpu < ABI_EXACT_RSS_CPUS; cpu++) {
-		int part = 0;
-
-		if (cpu >= nr_cpus)
-			break;
-		bpf_probe_read_kernel(&part, sizeof(part), base + percpu_offsets[cpu]);
-		sum += part;
-	}
-	return sum;
 }
 
 static __always_inline bool rss_is_percpu(void)
@@ -88,39 +85,99 @@ static __always_inline u64 rss_pages_fast(struct mm_struct *mm)
 	return pages > 0 ? pages : 0;
 }
 
+/* What the CPUs hold back of the counters of a kind, all four at once: the kernel allocates them side by side (since 6.5). */
+static __always_inline long long rss_unfolded(char *first, struct percpu_counter *counters)
+{
+	u64 stride = bpf_core_type_size(struct percpu_counter);
+	char *last = (char *)READ((struct percpu_counter *)((char *)counters + KERNEL_MM_SHMEMPAGES * stride), counters);
+	bool together = last - first == KERNEL_MM_SHMEMPAGES * sizeof(int);
+	long long sum = 0;
+
+	for (unsigned int cpu = 0; cpu < ABI_EXACT_RSS_CPUS; cpu++) {
+		int parts[4] = {};
+
+		if (cpu >= nr_cpus)
+			break;
+		if (together) {
+			bpf_probe_read_kernel(parts, sizeof(parts), first + percpu_offsets[cpu]);
+		} else {
+			char *anonymous = (char *)READ((struct percpu_counter *)((char *)counters + KERNEL_MM_ANONPAGES * stride), counters);
+
+			bpf_probe_read_kernel(&parts[0], sizeof(int), first + percpu_offsets[cpu]);
+			bpf_probe_read_kernel(&parts[1], sizeof(int), anonymous + percpu_offsets[cpu]);
+			bpf_probe_read_kernel(&parts[3], sizeof(int), last + percpu_offsets[cpu]);
+		}
+		sum += parts[KERNEL_MM_FILEPAGES] + parts[KERNEL_MM_ANONPAGES] + parts[KERNEL_MM_SHMEMPAGES];
+	}
+	return sum;
+}
+
 /* Resident pages, exact where the CPUs can be summed (percpu_offsets are learned where they are needed: since 6.2). */
 static __always_inline u64 rss_pages_exact(struct mm_struct *mm)
 {
+	struct percpu_counter *counters;
 	long long pages;
 
 	if (!rss_is_percpu() || nr_cpus > ABI_EXACT_RSS_CPUS || !percpu_offsets[0])
 		return rss_pages_fast(mm);
-	pages = percpu_sum(__builtin_preserve_access_index(&mm->rss_stat[KERNEL_MM_FILEPAGES])) +
-		percpu_sum(__builtin_preserve_access_index(&mm->rss_stat[KERNEL_MM_ANONPAGES])) +
-		percpu_sum(__builtin_preserve_access_index(&mm->rss_stat[KERNEL_MM_SHMEMPAGES]));
+	counters = (struct percpu_counter *)__builtin_preserve_access_index(&mm->rss_stat);
+	pages = READ(mm, rss_stat[KERNEL_MM_FILEPAGES].count) + READ(mm, rss_stat[KERNEL_MM_ANONPAGES].count) +
+		READ(mm, rss_stat[KERNEL_MM_SHMEMPAGES].count);
+	pages += rss_unfolded((char *)READ(counters, counters), counters);
 	return pages > 0 ? pages : 0;
 }
 
-/* For each sample of each process: exact only where that is cheap. */
+/* For each sample of each process: exact only where that is cheap, or asked for. */
 static __always_inline u64 rss_pages_for_sample(struct mm_struct *mm)
 {
-	return nr_cpus <= ABI_EXACT_SAMPLE_CPUS ? rss_pages_exact(mm) : rss_pages_fast(mm);
+	return nr_cpus <= ABI_EXACT_SAMPLE_CPUS || every_rss_event ? rss_pages_exact(mm) : rss_pages_fast(mm);
 }
+
+/*
+ * Most of a task's totals lie close together, and so do a group's: one read for all that are in the window, as a helper's
+ * call costs as much as what it does. The conditions are constants once the offsets are known; the verifier leaves out the
+ * other branch.
+ */
+#define WINDOW_BYTES 128
+
+struct totals_window {
+	u8 bytes[WINDOW_BYTES];
+};
+
+#define WINDOW_READ(window, from) bpf_probe_read_kernel(window, sizeof(*(window)), &(from)->utime)
+
+#define FROM_WINDOW(window, from, path)                                                                               \
+	({                                                                                                            \
+		u64 at = bpf_core_field_offset((from)->path) - bpf_core_field_offset((from)->utime), number = 0;       \
+		if (at <= WINDOW_BYTES - sizeof(u64))                                                                 \
+			number = *(u64 *)((window)->bytes + at);                                                      \
+		else                                                                                                  \
+			number = READ(from, path);                                                                    \
+		number;                                                                                               \
+	})
 
 /* What the threads that are gone used (all of them, once nr_threads is 0). */
 static __always_inline void add_group_usage(struct usage_counts *usage, struct signal_struct *signal,
-					    const struct summed_counts *summed)
+					    const struct summed_counts *summed, struct totals_window *window)
 {
 #define SUMMED(name, unit, task_path, help)                                                                           \
 	if (bpf_core_field_exists(((struct task_struct *)0)->task_path))                                              \
 		usage->name += summed->name;                                                                          \
 	else                                                                                                          \
 		usage->name = ABI_ABSENT;
+	WINDOW_READ(window, signal);
 #define METRIC(name, unit, signal_path, task_path, help)                                                              \
 	if (bpf_core_field_exists(signal->signal_path))                                                               \
-		usage->name += READ(signal, signal_path);                                                             \
+		usage->name += FROM_WINDOW(window, signal, signal_path);                                             \
 	else                                                                                                          \
 		usage->name = ABI_ABSENT;
+#include "metrics.def"
+}
+
+static __always_inline void usage_absent(struct usage_counts *usage)
+{
+#define METRIC(name, unit, signal_path, task_path, help) usage->name = ABI_ABSENT;
+#define SUMMED(name, unit, task_path, help) usage->name = ABI_ABSENT;
 #include "metrics.def"
 }
 
@@ -143,11 +200,13 @@ static __always_inline void add_live_summed(struct usage_counts *usage, struct t
 }
 
 /* What a thread that is still in its group used. */
-static __always_inline void add_task_usage(struct usage_counts *usage, struct task_struct *task)
+static __always_inline void add_task_usage(struct usage_counts *usage, struct task_struct *task,
+					   struct totals_window *window)
 {
+	WINDOW_READ(window, task);
 #define METRIC(name, unit, signal_path, task_path, help)                                                              \
 	if (bpf_core_field_exists(task->task_path))                                                                   \
-		usage->name += READ(task, task_path);
+		usage->name += FROM_WINDOW(window, task, task_path);
 #include "metrics.def"
 }
 

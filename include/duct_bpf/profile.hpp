@@ -30,22 +30,31 @@ struct Image {
   bool argv_truncated = false;    // cut at Options::max_argv_bytes
 };
 
+// Who sent the signal that ended a process.
+struct SignalSender {
+  std::optional<pid_t> pid;  // none: it is not in the tracer's pid namespace
+  std::uint32_t uid = 0;     // real
+  std::string comm;          // empty: not known
+};
+
 // A process that has ended, or that was alive when the run was over.
 struct Process {
   pid_t pid = 0;               // as the tracer's pid namespace numbers it
   pid_t ppid = 0;              // the process that forked it (not the one it was handed to later)
   std::optional<pid_t> pid_ns; // its number in its own pid namespace, where that is another one
-  std::uint32_t depth = 0;     // 0 = the command
+  std::optional<std::uint32_t> depth;  // 0 = the command
   std::int64_t start_ns = 0;
   std::int64_t end_ns = 0;     // of those alive at the end: when they were last looked at
   bool alive = false;
   bool adopted = false;        // lived before tracing began: totals include what it used before
   std::shared_ptr<const Image> image;  // null where neither it nor an ancestor was seen to exec
   std::string comm;            // task->comm, the kernel's short name
-  std::uint32_t num_execs = 0;
+  std::optional<std::uint32_t> num_execs;
   std::optional<int> exit_code;
   std::optional<int> exit_signal;
   bool core_dumped = false;
+  std::optional<SignalSender> killed_by;  // of exit_signal; itself, if pid is its own. None: the kernel, or not known
+  bool oom_victim = false;                // the kernel killed it because memory ran out
   std::optional<std::uint32_t> uid;
   std::optional<pid_t> sid;
   std::optional<std::uint64_t> cgroup_id;
@@ -74,6 +83,7 @@ struct Sample {
 };
 
 struct Completeness {
+  bool counted = true;       // false: seen by looking now and then; of the rest only alive_at_end is known
   std::uint64_t forks = 0;   // processes forked in the tree, or adopted; the command itself not counted
   std::uint64_t execs = 0;
   std::uint64_t exits = 0;
@@ -84,7 +94,15 @@ struct Completeness {
   std::uint64_t lost_argv = 0;
   std::uint64_t spilled = 0;  // found the ring full and were collected from the spill map: late, not lost
   std::uint64_t lost() const { return lost_forks + lost_execs + lost_exits; }
-  bool exact() const { return lost() + lost_argv == 0 && forks + 1 == exits + alive_at_end; }
+  bool exact() const { return counted && lost() + lost_argv == 0 && forks + 1 == exits + alive_at_end; }
+};
+
+// Who held how much when the tree's memory was highest.
+struct PeakHolder {
+  pid_t pid = 0;
+  std::int64_t start_ns = 0;
+  std::string command;
+  std::uint64_t rss_bytes = 0;
 };
 
 struct Summary {
@@ -105,13 +123,19 @@ struct Summary {
   std::optional<std::int64_t> peak_rss_time_ns;
   std::uint64_t num_processes = 0;
   std::uint64_t num_failed = 0;
+  std::uint64_t num_killed = 0;      // by another process,
+  std::uint64_t num_oom_killed = 0;  // by the kernel, as memory ran out;
+  std::string killed, oom_killed;    // and who, in words
   std::uint64_t max_processes = 0;
   std::uint64_t cpu_ns = 0, user_ns = 0, system_ns = 0;
   Completeness completeness;
-  std::string memory_method;
+  std::vector<PeakHolder> peak_holders;  // the largest, in order
+  std::optional<std::uint64_t> cgroup_memory_peak_bytes;  // the kernel's own, page cache and the tracer included
+  std::string memory_method;   // exact, fast, sampled
   std::optional<std::uint64_t> memory_error_bound_bytes;
   double startup_s = 0;        // from launch to the command's exec
-  double overhead_cpu_s = 0;   // what the tracer itself used
+  double overhead_cpu_s = 0;   // what the tracer itself used,
+  double pss_cpu_s = 0;        // and how much of it for physical memory
 };
 
 }  // namespace duct_bpf

@@ -21,6 +21,19 @@ enum class LogLevel { debug = 10, info = 20, warning = 30, error = 40, critical 
 enum class Streams { all, none, stdout_only, stderr_only };
 enum class OutputView { all, none, stdout_only, stderr_only, spinner, dotter };
 enum class SessionMode { new_session, current_session };
+// How processes are seen: by programs in the kernel, or by polling /proc, which needs no privilege and misses what
+// happens between two samples.
+enum class Sampler { bpf, procfs };
+
+// What becomes of the command, with its descendants, if the tracer is killed.
+enum class TracerDeath { goes_on, is_killed };
+
+// How the memory of the tree is followed between the samples.
+enum class MemoryMethod {
+  exact,    // summed up at each change of each process
+  fast,     // when a process has changed by a batch of pages: far cheaper, off by little and by how much is said
+  sampled,  // not at all: peaks are what samples saw, and what single processes are known to have held
+};
 
 // Which records are written.
 struct RecordTypes {
@@ -43,6 +56,10 @@ struct Options {
   RecordTypes record_types;
   std::string message;
   SessionMode mode = SessionMode::new_session;
+  MemoryMethod memory = MemoryMethod::fast;
+  bool pss = false;                     // physical memory of each process at each sample (dear: smaps_rollup)
+  Sampler sampler = Sampler::bpf;
+  TracerDeath on_tracer_death = TracerDeath::goes_on;  // is_killed: neither with attach_pid, current_session nor procfs
   bool wait_all = false;                // stay until the last descendant has ended
   bool pty = false;                     // the command gets a terminal of its own
   std::optional<std::string> user;      // run the command as this user (name or number)
@@ -52,6 +69,9 @@ struct Options {
   double drain_time_s = 1.0;            // at most this long for stragglers at the end
   std::size_t ring_bytes = 2 << 20;     // power of two
   std::size_t ledger_entries = 0;       // processes alive at once; 0: from the kernel's pid_max
+  // Once the programs are attached the calling thread gives up, for good, all capabilities that a run does not need. The
+  // command is as it would be without us.
+  bool renounce_privilege = false;
   std::chrono::steady_clock::time_point launched = std::chrono::steady_clock::now();  // for startup_time
 };
 

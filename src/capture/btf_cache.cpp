@@ -10,11 +10,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
+
+#include "capture/kernel_support.hpp"
 
 namespace duct_bpf {
 
@@ -22,15 +25,19 @@ const char* const kBtfCacheDir = "/var/cache/duct-bpf";
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x32305f4654425f44;  // "D_BTF_02": raise with the layout of what follows
+constexpr std::uint64_t kMagic = 0x35305f4654425f44;  // "D_BTF_05": raise with the layout of what follows
 constexpr std::size_t kMaxCacheBytes = 1 << 20;
 
 struct CacheHeader {
   std::uint64_t magic;
   std::uint64_t key[2];
   std::uint32_t iter_task_id;
+  std::uint32_t iter_map_id;
+  std::uint32_t rss_stat_id;
+  std::uint32_t free_id;
   std::uint16_t has_bpf_allocator;
   std::uint16_t has_percpu_rss;
+  std::uint32_t reserved;
   std::uint64_t btf_bytes;
   std::uint64_t btf_hash;  // a file system may hand back zeros after a crash
 };
@@ -104,6 +111,7 @@ Fd open_cache_dir(const std::string& dir) {
 
 Result<Fd> to_memfd(std::span<const std::byte> bytes) {
   Fd fd(::memfd_create("duct-bpf-btf", MFD_CLOEXEC));
+  if (fd) errno = EFBIG;  // where only a part can be written: the limit on the size of files holds for this one, too
   if (!fd || ::write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
     return Error{ErrorCode::system, "cannot hold the kernel's type data in memory: " + errno_text(errno), ""};
   return fd;
@@ -125,6 +133,9 @@ bool read_cache(int dir, const std::uint64_t (&key)[2], KernelBtf& out) {
   if (!file) return false;
   out.file = std::move(*file);
   out.iter_task_id = header.iter_task_id;
+  out.iter_map_id = header.iter_map_id;
+  out.rss_stat_id = header.rss_stat_id;
+  out.free_id = header.free_id;
   out.has_bpf_allocator = header.has_bpf_allocator;
   out.has_percpu_rss = header.has_percpu_rss;
   return true;
@@ -146,8 +157,8 @@ void write_cache(int dir, const std::uint64_t (&key)[2], const KernelBtf& facts,
   std::string name = file_name(key), temporary = "." + name + "." + std::to_string(::getpid());
   Fd fd(::openat(dir, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!fd) return;
-  CacheHeader header{kMagic, {key[0], key[1]}, facts.iter_task_id, facts.has_bpf_allocator, facts.has_percpu_rss,
-                     data.size(), hash_of(data)};
+  CacheHeader header{kMagic, {key[0], key[1]}, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id, facts.free_id,
+                     facts.has_bpf_allocator, facts.has_percpu_rss, 0, data.size(), hash_of(data)};
   bool whole = ::write(fd.get(), &header, sizeof header) == static_cast<ssize_t>(sizeof header) &&
                ::write(fd.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size()) &&
                ::fchmod(fd.get(), 0644) == 0;
@@ -307,6 +318,25 @@ Result<std::vector<std::byte>> minimal_btf(const btf* local, const btf* kernel) 
   return cutter.raw();
 }
 
+bool is_cached(std::span<const std::byte> object, const std::string& cache_dir) {
+  KernelBtf facts;
+  std::uint64_t key[2];
+  cache_key(object, key);
+  Fd dir = open_cache_dir(cache_dir);
+  return dir && read_cache(dir.get(), key, facts);
+}
+
+std::vector<std::pair<std::string, bool>> attach_points_of_kernel() {
+  std::vector<std::pair<std::string, bool>> points;
+  BtfPtr kernel(btf__load_vmlinux_btf());
+  if (!kernel) return points;
+  for (std::string name : {"sched_process_fork", "sched_process_exec", "sched_process_exit", "sched_process_free", "rss_stat"})
+    points.emplace_back(name, btf__find_by_name_kind(kernel.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0);
+  for (std::string name : {"bpf_iter_task", "bpf_iter_bpf_map_elem"})
+    points.emplace_back(name, btf__find_by_name_kind(kernel.get(), name.c_str(), BTF_KIND_FUNC) > 0);
+  return points;
+}
+
 Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::string& cache_dir) {
   KernelBtf facts;
   std::uint64_t key[2];
@@ -315,8 +345,7 @@ Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::strin
 
   BtfPtr kernel(btf__load_vmlinux_btf());
   if (!kernel)
-    return Error{ErrorCode::no_bpf, "the kernel offers no BTF (/sys/kernel/btf/vmlinux)",
-                 "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions ship since 5.10"};
+    return explain_load_failure(errno, "");
   bpf_object_open_opts options{};
   options.sz = sizeof options;
   bpf_object* opened = bpf_object__open_mem(object.data(), object.size(), &options);
@@ -326,6 +355,12 @@ Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::strin
   if (!data) return data.error();
   int id = btf__find_by_name_kind(kernel.get(), "bpf_iter_task", BTF_KIND_FUNC);
   facts.iter_task_id = id > 0 ? id : 0;
+  id = btf__find_by_name_kind(kernel.get(), "bpf_iter_bpf_map_elem", BTF_KIND_FUNC);
+  facts.iter_map_id = id > 0 ? id : 0;
+  id = btf__find_by_name_kind(kernel.get(), "btf_trace_rss_stat", BTF_KIND_TYPEDEF);
+  facts.rss_stat_id = id > 0 ? id : 0;
+  id = btf__find_by_name_kind(kernel.get(), "btf_trace_sched_process_free", BTF_KIND_TYPEDEF);
+  facts.free_id = id > 0 ? id : 0;
   facts.has_bpf_allocator = btf__find_by_name_kind(kernel.get(), "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
   facts.has_percpu_rss = btf__find_by_name_kind(kernel.get(), "mm_rss_stat", BTF_KIND_STRUCT) < 0;
   auto file = to_memfd(*data);

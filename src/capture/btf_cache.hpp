@@ -19,6 +19,9 @@ namespace duct_bpf {
 struct KernelBtf {
   Fd file;                         // memfd with the minimal BTF; pass path() to libbpf as its custom BTF
   std::uint32_t iter_task_id = 0;  // BTF id of bpf_iter_task in the kernel's own BTF; 0: no such iterator
+  std::uint32_t iter_map_id = 0;   // of bpf_iter_bpf_map_elem
+  std::uint32_t rss_stat_id = 0;   // of the tracepoint rss_stat (btf_trace_rss_stat); 0: none
+  std::uint32_t free_id = 0;       // of sched_process_free
   bool has_bpf_allocator = false;  // hash maps may allocate in any context (6.1 on)
   bool has_percpu_rss = false;     // resident pages are counted per CPU (6.2 on)
   std::string path() const { return "/proc/self/fd/" + std::to_string(file.get()); }
@@ -31,6 +34,12 @@ struct KernelBtf {
 Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::string& cache_dir);
 
 extern const char* const kBtfCacheDir;
+
+// Whether it would come from the cache.
+bool is_cached(std::span<const std::byte> object, const std::string& cache_dir);
+
+// Tracepoints and iterators that programs attach to, and whether this kernel has them. Empty: it has no BTF.
+std::vector<std::pair<std::string, bool>> attach_points_of_kernel();
 
 // The kernel's structs cut down to the fields that `local` (the object's own BTF) names; public for its test.
 // Returns raw BTF.

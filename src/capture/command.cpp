@@ -16,6 +16,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "capture/environment.hpp"
+
 namespace duct_bpf {
 namespace {
 
@@ -50,10 +52,9 @@ std::vector<std::string> make_environment(const CommandPlan& plan) {
            "SHELL=" + (plan.user->shell.empty() ? std::string("/bin/sh") : plan.user->shell)};
   }
   std::vector<std::string> environment;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text(*entry);
-    const std::string_view name = text.substr(0, text.find('='));
-    if (std::find(remove.begin(), remove.end(), name) == remove.end()) environment.emplace_back(text);
+  for (std::string& entry : inherited_environment()) {
+    const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
+    if (std::find(remove.begin(), remove.end(), name) == remove.end()) environment.push_back(std::move(entry));
   }
   environment.insert(environment.end(), add.begin(), add.end());
   return environment;

@@ -39,15 +39,17 @@ void Ledger::on_message(std::span<const std::byte> message) {
                      states_.push_back(std::move(process));
                  },
                  [&](const ExitEvent&) { has_exits_ = true; },
+                 [&](const PeakEvent&) { has_peak_ = true; },
              },
              *event);
 }
 
 void Ledger::hand_out(ProcessEvent event) {
   bool final = event.final, has_image = event.image_id != 0;
+  std::uint64_t peak = event.tree_peak, rss_at_peak = event.rss_at_tree_peak;
   auto known = tree_.on(std::move(event));
   // Of an adopted process /proc tells, or does not; an exec's news must have come.
-  if (has_image && !known.process.image && known.process.num_execs) missing_images_++;
+  if (has_image && !known.process.image && known.process.num_execs.value_or(0)) missing_images_++;
   if (known.process.alive)
     alive_++;
   else
@@ -56,6 +58,7 @@ void Ledger::hand_out(ProcessEvent event) {
     accountant_.ended(known.process, known.entry);
   else
     accountant_.left_over(known.process, known.entry);
+  peak_holders_.add(peak, rss_at_peak, known.process, known.image_at_peak.get());
   listener_.on_process_end(known.process);
 }
 
@@ -64,14 +67,14 @@ void Ledger::drain() {
 }
 
 bool Ledger::read_live() {
-  return tracer_.read_live([this](std::span<const std::byte> message) { on_message(message); });
+  return tracer_.read_live(tree_, [this](std::span<const std::byte> message) { on_message(message); });
 }
 
 void Ledger::take_adopted() {
   drain();
   for (Key key : adopted_) {
     auto found = tree_.live().find(key);
-    if (found == tree_.live().end()) continue;
+    if (found == tree_.live().end() || found->second.image) continue;
     if (auto image = running_image(found->second.pid)) tree_.set_adopted_image(key, std::move(image));
   }
   states_.clear();
@@ -105,14 +108,17 @@ void Ledger::finish(const std::function<bool(std::int64_t)>& may_wait) {
     drain();
     // In the middle of an exit, or between the ledger and the ring: nothing tells when that is over, so look again soon.
     TracerCounts counts = tracer_.counts();
-    bool missing = ended_ + alive_ + left.alive + left.exiting < counts.forks + counts.adopted;
-    if ((!left.exiting && !missing) || !may_wait(monotonic_now_ns())) break;
+    bool missing = ended_ + alive_ + left.alive + left.exiting.size() < counts.forks + counts.adopted;
+    if ((left.exiting.empty() && !missing) || !may_wait(monotonic_now_ns())) break;
     ::poll(nullptr, 0, 1);
   }
-  if (!left.alive && !left.exiting) return;
+  if (!left.alive && left.exiting.empty()) return;
   states_.clear();
   tracer_.read_states([this](std::span<const std::byte> message) { on_message(message); });
   drain();  // an exec that came meanwhile: its image is what the states speak of
+  for (Key key : left.exiting)
+    if (std::none_of(states_.begin(), states_.end(), [&](const ProcessEvent& state) { return state.key == key; }))
+      tracer_.give_up(key, [this](std::span<const std::byte> message) { on_message(message); });
   // A group may be visited twice in a pass when its threads come and go: the last word counts.
   std::reverse(states_.begin(), states_.end());
   std::stable_sort(states_.begin(), states_.end(), [](auto& a, auto& b) { return a.key < b.key; });
@@ -138,6 +144,7 @@ std::vector<LiveProcess> Ledger::live_processes() const {
 
 Completeness Ledger::completeness(const TracerCounts& counts) const {
   Completeness complete;
+  complete.counted = counts.counted;
   std::uint64_t known = counts.forks + counts.adopted - never_there_;  // the root among them
   complete.forks = known ? known - 1 : 0;
   complete.execs = counts.execs;
@@ -148,7 +155,7 @@ Completeness Ledger::completeness(const TracerCounts& counts) const {
   complete.lost_execs = counts.missed_execs;
   // Whoever entered the ledger must have come out of it, with its numbers.
   std::uint64_t accounted = ended_ + alive_;
-  complete.lost_exits = known > accounted ? known - accounted : 0;
+  complete.lost_exits = (known > accounted ? known - accounted : 0) + counts.lost_numbers;
   complete.lost_argv = std::max(counts.lost_argv, missing_images_);
   complete.spilled = counts.spilled;
   return complete;

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "capture/tracer.hpp"
+#include "core/peak_holders.hpp"
 #include "core/process_tree.hpp"
 #include "core/window.hpp"
 
@@ -29,6 +31,8 @@ class Ledger {
   // an exit, and again while it says that some are not.
   bool has_exits() const { return has_exits_; }
   bool sweep();
+  // There was a PeakEvent since this was asked before.
+  bool take_peak() { return std::exchange(has_peak_, false); }
   // After the tracer has adopted processes: what they run, and what they had used before.
   void take_adopted();
   // The end of a run. Takes what is at rest, waits for what is still in its exit for as long as `may_wait(now)` (not at
@@ -36,6 +40,7 @@ class Ledger {
   void finish(const std::function<bool(std::int64_t now_ns)>& may_wait);
 
   ProcessTree& tree() { return tree_; }
+  const PeakHolders& peak_holders() const { return peak_holders_; }
   std::vector<LiveProcess> live_processes() const;
   Completeness completeness(const TracerCounts& counts) const;
   std::uint64_t malformed() const { return malformed_; }  // messages that made no sense: a bug
@@ -50,7 +55,8 @@ class Ledger {
   ProcessTree tree_;
   std::vector<Key> adopted_;
   std::vector<ProcessEvent> states_;
-  bool has_exits_ = false;
+  bool has_exits_ = false, has_peak_ = false;
+  PeakHolders peak_holders_;
   std::uint64_t ended_ = 0, alive_ = 0, malformed_ = 0, missing_images_ = 0, never_there_ = 0;
 };
 

@@ -2,16 +2,17 @@
 #include "capture/machine.hpp"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <climits>
 #include <ctime>
+#include <fstream>
 #include <string_view>
 
 #include "capture/fd.hpp"
+#include "capture/user_database.hpp"
 #include "core/event.hpp"
 
 namespace duct_bpf {
@@ -35,6 +36,7 @@ Machine machine_facts() {
 
 std::int64_t wall_now_ns() { return clock_ns(CLOCK_REALTIME); }
 std::int64_t monotonic_now_ns() { return clock_ns(CLOCK_MONOTONIC); }
+std::uint64_t boot_now_ns() { return static_cast<std::uint64_t>(clock_ns(CLOCK_BOOTTIME)); }
 
 std::int64_t boot_to_wall_ns() {
   // The boot clock between two looks at the wall clock: the offset is off by half their distance at most.
@@ -55,9 +57,7 @@ std::string kernel_release() {
 }
 
 std::string user_name(uid_t uid) {
-  passwd entry{}, *found = nullptr;
-  char buffer[4096];
-  if (::getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found) return found->pw_name;
+  if (const auto user = look_up_uid(uid)) return user->name;
   return std::to_string(uid);
 }
 
@@ -93,6 +93,17 @@ std::shared_ptr<const Image> running_image(pid_t pid) {
   got = ::readlink((folder + "/exe").c_str(), path, sizeof path);
   if (got > 0) image->exe.assign(path, got);
   return image;
+}
+
+bool proc_hides_processes() {
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    std::size_t type = line.find(" - proc "), option = line.find("hidepid=");
+    if (type == std::string::npos || option == std::string::npos || line.find(" /proc ") == std::string::npos) continue;
+    std::string_view value = std::string_view(line).substr(option + 8);
+    return !value.starts_with("0") && !value.starts_with("off");
+  }
+  return false;
 }
 
 double own_cpu_seconds() {

@@ -10,6 +10,8 @@
 #include <iterator>
 #include <system_error>
 
+#include "capture/privilege.hpp"
+
 namespace duct_bpf {
 namespace {
 
@@ -20,6 +22,8 @@ constexpr bpf_insn kStub[] = {
     {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
     {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
 };
+
+enum : long { kRawTracepoint, kTaskIterator, kMapIterator, kRssStat, kTaskFree };
 
 }  // namespace
 
@@ -33,33 +37,38 @@ struct ProgramLoader::Job {
   std::string log;
 };
 
-ProgramLoader::ProgramLoader(std::uint32_t iter_task_id) : iter_task_id_(iter_task_id) {
+ProgramLoader::ProgramLoader(const KernelBtf& facts)
+    : attach_ids_{0, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id, facts.free_id} {
   current_loader = this;
   libbpf_prog_handler_opts options{};
   options.sz = sizeof options;
   options.prog_prepare_load_fn = prepare;
   // A type for which libbpf does not parse the kernel's BTF; the real one is set for the real load.
-  for (auto [section, is_iterator] : {std::pair("raw_tp+", 0), std::pair("duct_iter+", 1)}) {
-    options.cookie = is_iterator;
+  for (auto [section, kind] : {std::pair("raw_tp+", kRawTracepoint), std::pair("duct_iter/task", kTaskIterator),
+                               std::pair("duct_iter/bpf_map_elem", kMapIterator), std::pair("duct_btf_tp/rss_stat", kRssStat),
+                               std::pair("duct_btf_tp/sched_process_free", kTaskFree)}) {
+    options.cookie = kind;
     handlers_.push_back(libbpf_register_prog_handler(section, BPF_PROG_TYPE_RAW_TRACEPOINT,
                                                      static_cast<bpf_attach_type>(0), &options));
   }
 }
 
 ProgramLoader::~ProgramLoader() {
+  late_thread_.request_stop();
+  start_late();
   for (int handler : handlers_) libbpf_unregister_prog_handler(handler);
   current_loader = nullptr;
 }
 
-int ProgramLoader::prepare(bpf_program* program, bpf_prog_load_opts* options, long is_iterator) {
+int ProgramLoader::prepare(bpf_program* program, bpf_prog_load_opts* options, long kind) {
   auto job = std::make_unique<Job>();
   job->program = program;
   job->instructions.assign(bpf_program__insns(program), bpf_program__insns(program) + bpf_program__insn_cnt(program));
   job->options = *options;
-  if (is_iterator) {
+  if (kind != kRawTracepoint) {
     job->type = BPF_PROG_TYPE_TRACING;
-    job->options.expected_attach_type = BPF_TRACE_ITER;
-    job->options.attach_btf_id = current_loader->iter_task_id_;
+    job->options.expected_attach_type = kind == kTaskIterator || kind == kMapIterator ? BPF_TRACE_ITER : BPF_TRACE_RAW_TP;
+    job->options.attach_btf_id = current_loader->attach_ids_[kind];
   }
   current_loader->jobs_.push_back(std::move(job));
   options->func_info_cnt = options->line_info_cnt = 0;
@@ -75,8 +84,8 @@ void ProgramLoader::load_one(Job& job) {
     job.error = job.fd ? 0 : -errno;
   };
   attempt();
-  if (job.fd) return;
-  // Once more for the verifier's words, which cost time when all is well.
+  // Once more for the verifier's words, which cost time when all is well. They tell kernel addresses: not to who is not root.
+  if (job.fd || privilege_is_the_files()) return;
   job.log.resize(256 * 1024);
   job.options.log_buf = job.log.data();
   job.options.log_size = job.log.size();
@@ -116,20 +125,37 @@ int ProgramLoader::load(const std::set<const bpf_program*>& late) {
     }
     work();
   }
-  int error = take(jobs_);
-  if (error) return error;
-  auto work_late = [this] {
-    for (auto& job : late_jobs_) load_one(*job);
-  };
-  try {
-    late_thread_ = std::jthread(work_late);
-  } catch (const std::system_error&) {
-    work_late();
+  if (!late_jobs_.empty()) {
+    try {
+      late_thread_ = std::jthread([this](std::stop_token stop) { load_late(stop); });
+    } catch (const std::system_error&) {  // no thread to be had: now, then
+      for (auto& job : late_jobs_) load_one(*job);
+      late_ready_ = true;
+    }
   }
-  return 0;
+  return take(jobs_);
+}
+
+// All that is privileged once the command runs, for the milliseconds that it takes.
+void ProgramLoader::load_late(std::stop_token stop) {
+  bool renounced = static_cast<bool>(keep_capabilities(tracing_capabilities()));
+  late_wanted_.wait(false);
+  for (auto& job : late_jobs_) {
+    if (!renounced)
+      job->error = -EPERM;
+    else if (!stop.stop_requested())
+      load_one(*job);
+  }
+  late_ready_ = true;
+}
+
+void ProgramLoader::start_late() {
+  late_wanted_ = true;
+  late_wanted_.notify_one();
 }
 
 int ProgramLoader::finish() {
+  start_late();
   if (late_thread_.joinable()) late_thread_.join();
   return take(late_jobs_);
 }

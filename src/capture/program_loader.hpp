@@ -6,6 +6,7 @@
 
 #include <bpf/libbpf.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -14,35 +15,42 @@
 #include <thread>
 #include <vector>
 
+#include "capture/btf_cache.hpp"
 #include "capture/fd.hpp"
 
 namespace duct_bpf {
 
 class ProgramLoader {
  public:
-  // `iter_task_id`: BTF id of bpf_iter_task, which libbpf would parse the kernel's whole BTF to find.
-  explicit ProgramLoader(std::uint32_t iter_task_id);
+  // BTF ids of what programs attach to, which libbpf would parse the kernel's whole BTF to find.
+  explicit ProgramLoader(const KernelBtf& facts);
   ~ProgramLoader();
   ProgramLoader(const ProgramLoader&) = delete;
   ProgramLoader& operator=(const ProgramLoader&) = delete;
 
   // After the object's own load. Returns when all but the `late` programs are loaded: 0 or -errno, and log() says what
-  // the verifier said. The others go on in a thread until finish().
+  // the verifier said.
   int load(const std::set<const bpf_program*>& late);
-  int finish();  // the same for the late ones; once
+  // Lets the thread of the late ones begin; what it has not come to when we are destroyed is left. That thread comes to be
+  // in load(), with the capabilities of its caller: who calls this may have none.
+  void start_late();
+  bool late_ready() const { return late_ready_; }  // finish() will not have to wait
+  int finish();       // when these are loaded, too: the same; once
   int fd(const bpf_program* program) const;  // -1: not loaded, or late and not finished
   const std::string& log() const { return log_; }
 
  private:
   struct Job;
-  static int prepare(bpf_program* program, bpf_prog_load_opts* options, long is_iterator);
+  static int prepare(bpf_program* program, bpf_prog_load_opts* options, long kind);
   using Jobs = std::vector<std::unique_ptr<Job>>;
   static void load_one(Job& job);
+  void load_late(std::stop_token stop);
   int take(Jobs& jobs);
 
-  std::uint32_t iter_task_id_;
+  std::uint32_t attach_ids_[5];  // by kind of program
   std::vector<int> handlers_;
   Jobs jobs_, late_jobs_;
+  std::atomic<bool> late_wanted_ = false, late_ready_ = false;
   std::jthread late_thread_;
   std::map<const bpf_program*, Fd> loaded_;
   std::string log_;

@@ -14,13 +14,21 @@
 
 #include "capture/command.hpp"
 #include "capture/event_loop.hpp"
+#include "capture/guard.hpp"
 #include "capture/ledger.hpp"
+#include "capture/losses.hpp"
 #include "capture/machine.hpp"
 #include "capture/output_follower.hpp"
+#include "capture/peak_watch.hpp"
+#include "capture/permission.hpp"
+#include "capture/physical_memory.hpp"
+#include "capture/privilege.hpp"
+#include "capture/procfs_sampler.hpp"
 #include "capture/pty.hpp"
 #include "capture/signals.hpp"
 #include "capture/tracer.hpp"
 #include "capture/user.hpp"
+#include "core/kills.hpp"
 #include "core/log_paths.hpp"
 #include "core/record.hpp"
 #include "duct_bpf/run.hpp"
@@ -53,6 +61,8 @@ class Session final : public LedgerListener {
   Result<void> prepare();
   std::future<Result<std::unique_ptr<Tracer>>> load_tracer();
   Result<void> take_tracer(Result<std::unique_ptr<Tracer>> tracer);
+  Result<void> leave_privilege_to_loader();
+  Result<void> renounce();
   void create_files();
   Result<void> start_command();
   Result<void> start_attached();
@@ -62,6 +72,7 @@ class Session final : public LedgerListener {
 
   // While it runs.
   void on_process_end(const Process& process) override;
+  void record_process(const Process& process);
   void drain() { ledger_->drain(); }
   void sweep_later(std::int64_t delay_ns);
   void take_sample();
@@ -78,6 +89,8 @@ class Session final : public LedgerListener {
   void report_losses(const TracerCounts& counts);
   Outcome conclude();
 
+  // Wall time as the run counts it: not the clock that somebody may set meanwhile.
+  std::int64_t now_ns() const { return ledger_->tree().wall_ns(boot_now_ns()); }
   bool own_group() const { return options_.mode == SessionMode::new_session || options_.pty; }
 
   const Options& options_;
@@ -95,11 +108,15 @@ class Session final : public LedgerListener {
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<Accountant> accountant_;
+  std::optional<PeakWatch> peak_watch_;
+  OwnCgroup own_cgroup_;
+  CapabilitySet used_capabilities_ = options_.sampler == Sampler::bpf ? capabilities_to_use_bpf() : CapabilitySet{};
   RecordFiles files_;
   bool keeps_records_ = false;
 
   std::optional<Command> command_;
   Fd attached_;  // pidfd
+  Guard guard_;
   std::unique_ptr<Pty> pty_;
   std::vector<std::unique_ptr<OutputFollower>> followers_;
   Timer first_sample_timer_, sample_timer_, duration_timer_, progress_timer_, sweep_timer_;
@@ -109,6 +126,9 @@ class Session final : public LedgerListener {
   std::int64_t last_report_ns_ = 0;
   std::uint64_t peak_rss_seen_ = 0;
   std::optional<int> wait_status_;
+  std::optional<SignalSender> passed_on_;  // who sent the last signal that we passed on; none: the terminal
+  Kills kills_;
+  bool oom_victim_ = false;  // the command, or the attached process
   bool ended_ = false;     // the command, or the attached process
   bool gave_up_ = false;   // the user insisted
   bool timed_out_ = false; // --duration is over
@@ -124,12 +144,17 @@ void Session::say(LogLevel level, const std::string& text) {
 Result<void> Session::prepare() {
   if (options_.attach_pid.has_value() == !options_.command.empty())
     return Error{ErrorCode::usage, "either a command or a process to attach to is needed", "duct-bpf COMMAND [ARGS...]"};
+  if (options_.on_tracer_death == TracerDeath::is_killed &&
+      (options_.attach_pid || options_.mode == SessionMode::current_session || options_.sampler == Sampler::procfs))
+    return Error{ErrorCode::usage, "--on-tracer-death kill: not with --attach, --mode current-session or --sampler procfs",
+                 "only what duct-bpf has started, and follows, is its to kill"};
   if (!options_.attach_pid) {
     auto path = find_command(options_.command[0]);
     if (!path) return path.error();
     command_path_ = *path;
     command_words_ = options_.command;
   }
+  if (auto permitted = check_permission(options_); !permitted) return permitted;
   start_wall_ns_ = wall_now_ns();
   auto prefix = expand_prefix(options_.output_prefix, start_wall_ns_, ::getpid());
   if (!prefix) return prefix.error();
@@ -149,8 +174,27 @@ std::future<Result<std::unique_ptr<Tracer>>> Session::load_tracer() {
   config.max_argv_bytes = options_.max_argv_bytes;
   config.ring_bytes = options_.ring_bytes;
   config.ledger_entries = options_.ledger_entries;
+  config.memory = options_.memory;
   config.adopts = options_.attach_pid || options_.mode == SessionMode::current_session;
-  return std::async(std::launch::async, Tracer::load, config);
+  if (options_.sampler == Sampler::procfs) return std::async(std::launch::deferred, open_procfs_sampler, config);
+  return std::async(std::launch::async, [config] {
+    use_capabilities();
+    return Tracer::load(config);
+  });
+}
+
+// What is lent to us by our file is for the thread that loads the programs, which has started. This one has none of it from
+// before it writes a file until the end.
+Result<void> Session::leave_privilege_to_loader() {
+  if (!options_.renounce_privilege || !privilege_is_the_files()) return {};
+  return keep_capabilities(used_capabilities_);
+}
+
+// The caller's own privilege is the command's as well, so it is there until the command is forked.
+Result<void> Session::renounce() {
+  if (!options_.renounce_privilege) return {};
+  auto own = privilege_is_the_files() ? CapabilitySet{} : capabilities_of_a_run(record_owner().has_value());
+  return renounce_privilege(used_capabilities_ | own);
 }
 
 Result<void> Session::take_tracer(Result<std::unique_ptr<Tracer>> tracer) {
@@ -244,17 +288,21 @@ Result<void> Session::start_command() {
     if (!adopted) return adopted.error();
     ledger_->take_adopted();
   }
+  if (options_.on_tracer_death == TracerDeath::is_killed)  // before there is a terminal that it would hold open
+    if (auto guarded = guard_.start(*tracer_); !guarded) return guarded;
   Fd null_device;
   if (auto streams = choose_streams(plan, null_device); !streams) return streams;
   follow_outputs();
+  plan.before_exec = [this](pid_t) { return renounce(); };
   tracer_->expect_command();
-  start_wall_ns_ = wall_now_ns();
+  start_wall_ns_ = now_ns();
   start_monotonic_ns_ = monotonic_now_ns();
   accountant_->start_at(start_wall_ns_);
   auto command = Command::spawn(plan);
   if (!command) return command.error();
   command_.emplace(std::move(*command));
   exec_monotonic_ns_ = command_->exec_time_ns();
+  tracer_->command_started(command_->pid(), options_.command, command_path_);
   if (pty_)
     if (auto started = pty_->start(); !started) say(LogLevel::warning, started.error().message);
   return loop_.watch(command_->pidfd(), EPOLLIN, [this](std::uint32_t) { on_command_exit(); });
@@ -266,13 +314,16 @@ Result<void> Session::start_attached() {
   if (!attached_)
     return Error{ErrorCode::usage, "--attach " + std::to_string(pid) + ": " + errno_text(errno),
                  "give the pid of a running process (not of one of its threads)"};
-  start_wall_ns_ = wall_now_ns();
+  if (auto renounced = renounce(); !renounced) return renounced;
+  if (auto permitted = check_attach_permission(options_, pid); !permitted) return permitted;
+  start_wall_ns_ = now_ns();
   start_monotonic_ns_ = exec_monotonic_ns_ = monotonic_now_ns();
   accountant_->start_at(start_wall_ns_);
   if (auto image = running_image(pid)) command_words_ = image->argv;
   auto adopted = tracer_->adopt_process(pid);
   if (!adopted) return adopted.error();
-  if (!*adopted)
+  // Still there, so its number was nobody else's meanwhile.
+  if (!*adopted || (privilege_is_the_files() && ::syscall(SYS_pidfd_send_signal, attached_.get(), 0, nullptr, 0) && errno == ESRCH))
     return Error{ErrorCode::usage, "--attach " + std::to_string(pid) + ": the process has ended", ""};
   ledger_->take_adopted();
   say(LogLevel::info, "duct-bpf " + std::string(version()) + " is attached to process " + std::to_string(pid) + " (" +
@@ -291,11 +342,16 @@ Result<void> Session::start_attached() {
 
 Result<void> Session::start_timers() {
   auto interval = static_cast<std::uint64_t>(options_.sample_interval_s * kSecond);
-  auto timer = loop_.add_timer(interval, interval, [this](std::uint64_t) { take_sample(); });
+  auto timer = loop_.add_timer(interval, interval, [this](std::uint64_t) {
+    if (tracer_->samples_ready()) take_sample();
+  });
   if (!timer) return timer.error();
   sample_timer_ = std::move(*timer);
-  // The first one once the exec is through: it goes on for a moment after it can no longer fail.
-  auto first = loop_.add_timer(kFirstSampleNs, 0, [this](std::uint64_t) {
+  peak_watch_.emplace(loop_, *tracer_, *ledger_, *accountant_);
+  // The first one once the exec is through (it goes on for a moment after it can no longer fail), and as soon as it can be
+  // taken: nobody waits for that.
+  auto first = loop_.add_timer(kFirstSampleNs, 2 * kFirstSampleNs, [this](std::uint64_t) {
+    if (!tracer_->samples_ready()) return;
     first_sample_timer_.cancel();
     take_sample();
   });
@@ -312,6 +368,7 @@ Result<void> Session::start_timers() {
     drain();
     stop_if_all_ended();
     if (ledger_->has_exits()) sweep_later(kSweepDelayNs);
+    if (ledger_->take_peak()) peak_watch_->on_peak();
   });
 }
 
@@ -331,7 +388,17 @@ void Session::sweep_later(std::int64_t delay_ns) {
 }
 
 void Session::on_process_end(const Process& process) {
-  if (options_.attach_pid && process.pid == *options_.attach_pid && !process.alive && !wait_status_)
+  if (!process.killed_by || process.killed_by->pid != ::getpid()) return record_process(process);
+  Process named = process;
+  named.killed_by = passed_on_;  // we send nothing of our own accord
+  record_process(named);
+}
+
+void Session::record_process(const Process& process) {
+  bool ended = process.exit_signal || process.exit_code;  // procfs may not know how
+  kills_.add(process);
+  if (process.pid == (command_ ? command_->pid() : options_.attach_pid.value_or(0)) && process.oom_victim) oom_victim_ = true;
+  if (options_.attach_pid && process.pid == *options_.attach_pid && ended && !wait_status_)
     wait_status_ = process.exit_signal ? *process.exit_signal : process.exit_code.value_or(0) << 8;
   observer_.on_process_end(process);
   if (files_.processes()) {
@@ -344,13 +411,18 @@ void Session::take_sample() {
   drain();
   if (!ledger_->read_live() && !sample_failure_said_) {
     sample_failure_said_ = true;
-    say(LogLevel::warning, "samples cannot be read from the kernel: " + errno_text(errno));
+    int error = errno;
+    say(LogLevel::debug, Tracer::log());
+    say(LogLevel::warning, "samples cannot be read from the kernel: " + errno_text(error));
   }
-  std::int64_t now = wall_now_ns();
+  if (peak_watch_) peak_watch_->on_sample(options_.pss);
+  std::int64_t now = now_ns();
   Sample sample = accountant_->sample(ledger_->tree(), now);
-  peak_rss_seen_ = std::max(peak_rss_seen_, sample.rss_bytes);
+  auto memory = tracer_->memory();
+  peak_rss_seen_ = std::max(peak_rss_seen_, memory ? memory->peak_bytes : sample.rss_bytes);
   observer_.on_sample(sample);
   if (observer_.wants_live_processes()) observer_.on_live_processes(sample, ledger_->live_processes());
+  for (auto& [key, entry] : ledger_->tree().live()) entry.pss_bytes.reset();  // of this moment, not of the next sample's
   // The first report comes with the first sample, so that a reader sees at once that something is there.
   std::int64_t monotonic = monotonic_now_ns();
   if (!first_report_written_ || monotonic - last_report_ns_ >= static_cast<std::int64_t>(options_.report_interval_s * kSecond)) {
@@ -362,7 +434,8 @@ void Session::take_sample() {
 }
 
 void Session::write_report() {
-  Report report = accountant_->report(ledger_->tree(), wall_now_ns());
+  accountant_->note_window_peak(tracer_->take_window_peak());
+  Report report = accountant_->report(ledger_->tree(), now_ns());
   if (!files_.usage()) return;
   files_.usage().append(usage_line(report, machine_));
   files_.usage().flush();
@@ -370,6 +443,7 @@ void Session::write_report() {
 
 void Session::on_signal(const signalfd_siginfo& info) {
   SignalDecision decision = router_.decide(static_cast<int>(info.ssi_signo), info.ssi_code);
+  passed_on_ = sender_of(info);
   using Kind = SignalDecision::Kind;
   bool can_send = command_ && !ended_;
   auto send = [&](int signal) {
@@ -411,6 +485,7 @@ void Session::on_command_exit() {
   loop_.unwatch(command_ ? command_->pidfd() : attached_.get());
   end_monotonic_ns_ = monotonic_now_ns();
   ended_ = true;
+  tracer_->command_ended();
   if (command_) {
     if (auto status = command_->reap())
       wait_status_ = *status;
@@ -460,23 +535,7 @@ void Session::finish_ledger() {
 }
 
 void Session::report_losses(const TracerCounts& counts) {
-  if (counts.lost_forks_full)
-    say(LogLevel::warning, std::to_string(counts.lost_forks_full) +
-                               " processes and their descendants are not recorded: too many at once; raise --max-processes");
-  if (counts.lost_forks_busy)
-    say(LogLevel::warning, std::to_string(counts.lost_forks_busy) +
-                               " processes and their descendants are not recorded: the kernel's table was locked");
-  if (counts.lost_fork_news)
-    say(LogLevel::warning, std::to_string(counts.lost_fork_news) +
-                               " processes are missing from the samples, not from the records; raise --ring-size");
-  if (counts.lost_ends)
-    say(LogLevel::warning, "the records of " + std::to_string(counts.lost_ends) +
-                               " processes found no room in the kernel; raise --ring-size");
-  if (ledger_->malformed())
-    say(LogLevel::warning, std::to_string(ledger_->malformed()) + " messages of the tracer made no sense");
-  if (counts.lost_argv)
-    say(LogLevel::warning, "arguments of " + std::to_string(counts.lost_argv) +
-                               " programs are not recorded; raise --ring-size if the machine is short of CPU");
+  for (const std::string& text : loss_texts(counts, ledger_->malformed())) say(LogLevel::warning, text);
   if (std::uint64_t lines = files_.processes().lost_lines() + files_.usage().lost_lines())
     say(LogLevel::error, std::to_string(lines) + " records could not be written");
 }
@@ -493,10 +552,22 @@ Outcome Session::conclude() {
   summary.end_ns = start_wall_ns_ + (end_monotonic_ns_ - start_monotonic_ns_);
   accountant_->finish(summary.end_ns);
   if (accountant_->anything_to_report() || !first_report_written_) write_report();
+  summary.memory_method = "sampled";
+  if (auto memory = tracer_->memory()) {
+    summary.memory_method = options_.memory == MemoryMethod::exact ? "exact" : "fast";
+    accountant_->note_tree_peak(memory->peak_bytes, ledger_->tree().wall_ns(memory->peak_boot_ns));
+    summary.memory_error_bound_bytes = memory->error_bound_bytes;
+    summary.peak_holders = ledger_->peak_holders().at(memory->peak_number);
+  }
   accountant_->summarize(summary);
+  summary.num_killed = kills_.killed();
+  summary.num_oom_killed = kills_.out_of_memory();
+  summary.killed = kills_.killed_text();
+  summary.oom_killed = kills_.out_of_memory_text();
+  if (peak_watch_) summary.pss_cpu_s = peak_watch_->cpu_seconds();
+  summary.cgroup_memory_peak_bytes = own_cgroup_.memory_peak();
   summary.max_processes = counts.max_live;
   summary.completeness = ledger_->completeness(counts);
-  summary.memory_method = "sampled";
   summary.startup_s = static_cast<double>(exec_monotonic_ns_ - std::chrono::duration_cast<std::chrono::nanoseconds>(
                                                                    options_.launched.time_since_epoch())
                                                                    .count()) /
@@ -506,7 +577,7 @@ Outcome Session::conclude() {
     int status = *wait_status_;
     if (WIFSIGNALED(status)) summary.exit_signal = WTERMSIG(status);
     summary.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    summary.termination = summary.exit_signal ? "signal" : "exit";
+    summary.termination = oom_victim_ ? "oom" : summary.exit_signal ? "signal" : "exit";
   }
   if (timed_out_) summary.termination = "timeout";
   if (router_.ending_signal() == SIGINT) summary.termination = "interrupted";
@@ -533,7 +604,7 @@ Outcome Session::conclude() {
     info.environment = job_environment();
     info.paths = paths_;
     info.message = options_.message;
-    info.sampler = "bpf";
+    info.sampler = options_.sampler == Sampler::procfs ? "procfs" : "bpf";
     info.kernel_release = kernel_release();
     summary.overhead_cpu_s = own_cpu_seconds();
     if (files_.wanted_info()) files_.write_info(info_text(info, summary));
@@ -549,6 +620,7 @@ Result<Outcome> Session::run() {
   if (auto opened = signals_.open([this](const signalfd_siginfo& info) { on_signal(info); }); !opened)
     return opened.error();
   auto loading = load_tracer();  // its thread has our signals blocked, too
+  if (auto left = leave_privilege_to_loader(); !left) return left.error();
   create_files();
   if (auto loaded = take_tracer(loading.get()); !loaded) {
     files_.remove();
@@ -561,8 +633,10 @@ Result<Outcome> Session::run() {
   }
   if (auto timers = start_timers(); !timers) say(LogLevel::error, timers.error().message);
   loop_.run();
+  guard_.dismiss();
   sample_timer_.cancel();
   first_sample_timer_.cancel();
+  if (peak_watch_) peak_watch_->stop();
   progress_timer_.cancel();
   drain_outputs();
   finish_ledger();

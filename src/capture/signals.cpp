@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "capture/signals.hpp"
 
+#include <fstream>
+#include <string>
+
+#include "duct_bpf/profile.hpp"
+
 namespace duct_bpf {
 namespace {
 
@@ -45,6 +50,7 @@ Result<void> Signals::open(Callback callback) {
   struct sigaction action {};
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, &old_pipe_);
+  ::sigaction(SIGXFSZ, &action, &old_file_size_);
   action.sa_handler = SIG_DFL;
   ::sigaction(SIGCHLD, &action, &old_child_);
   ::sigprocmask(SIG_BLOCK, &handled, nullptr);
@@ -56,6 +62,7 @@ Signals::~Signals() {
   if (fd_) loop_.unwatch(fd_.get());
   if (!active_) return;
   ::sigaction(SIGPIPE, &old_pipe_, nullptr);
+  ::sigaction(SIGXFSZ, &old_file_size_, nullptr);
   ::sigaction(SIGCHLD, &old_child_, nullptr);
   ::sigprocmask(SIG_SETMASK, &original_mask_, nullptr);
 }
@@ -78,6 +85,15 @@ void Signals::stop_self() {
   ::sigprocmask(SIG_UNBLOCK, &stop, &mask);
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   ::sigaction(SIGTSTP, &old, nullptr);
+}
+
+std::optional<SignalSender> sender_of(const signalfd_siginfo& info) {
+  if (info.ssi_code > 0) return std::nullopt;
+  SignalSender sender;
+  sender.uid = info.ssi_uid;
+  if (info.ssi_pid != 0) sender.pid = static_cast<pid_t>(info.ssi_pid);
+  if (sender.pid) std::getline(std::ifstream("/proc/" + std::to_string(*sender.pid) + "/comm"), sender.comm);
+  return sender;
 }
 
 SignalDecision SignalRouter::decide(int signal, int code) {

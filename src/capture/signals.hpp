@@ -16,12 +16,14 @@
 
 namespace duct_bpf {
 
+struct SignalSender;
+
 // As they are now: what a command started now would inherit.
 sigset_t current_signal_mask();
 sigset_t current_ignored_signals();
 
 // While it lives: INT, TERM, HUP, QUIT, TSTP, CONT and WINCH are blocked and come through the loop; SIGPIPE
-// is ignored (writing to a closed pipe is an error, not our end); SIGCHLD is not ignored (else the command's
+// and SIGXFSZ are ignored (what cannot be written is an error, not our end); SIGCHLD is not ignored (else the command's
 // exit status would be thrown away). Signals inherited as ignored stay so and are not reported: under nohup a
 // hang-up means nothing to us, and nothing to the command. The destructor puts everything back.
 class Signals {
@@ -54,8 +56,12 @@ class Signals {
   sigset_t original_mask_{};
   sigset_t original_ignored_{};
   struct sigaction old_pipe_ {};
+  struct sigaction old_file_size_ {};
   struct sigaction old_child_ {};
 };
+
+// Empty where the kernel sent it (the terminal). Without a name where the sender is gone already.
+std::optional<SignalSender> sender_of(const signalfd_siginfo& info);
 
 struct SignalDecision {
   enum class Kind {

@@ -3,7 +3,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,11 +19,18 @@
 #include "capture/btf_cache.hpp"
 #include "capture/fd.hpp"
 #include "capture/kernel_support.hpp"
+#include "capture/machine.hpp"
+#include "capture/privilege.hpp"
 #include "capture/program_loader.hpp"
+#include "capture/watch_list.hpp"
 
 // The skeleton names the object's types as C does.
 using u64 = unsigned long long;
 using duct_bpf::abi::counters;
+using duct_bpf::abi::cpu_peak;
+using duct_bpf::abi::group_slot;
+using duct_bpf::abi::news_process;
+using duct_bpf::abi::tree_memory;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #include "duct.skel.h"
@@ -58,12 +67,6 @@ std::size_t power_of_two_up_to(std::size_t wish) {
   return size;
 }
 
-std::uint64_t boot_now_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
-}
-
 std::uint64_t message_time(std::span<const std::byte> message) {
   abi::news_header header{};
   if (message.size() >= sizeof header) std::memcpy(&header, message.data(), sizeof header);
@@ -80,6 +83,12 @@ std::vector<Key> all_keys(int map_fd) {
   return keys;
 }
 
+std::span<const std::byte> object_bytes() {
+  std::size_t size = 0;
+  auto* data = static_cast<const std::byte*>(duct_bpf_obj::elf_bytes(&size));
+  return {data, size};
+}
+
 class KernelTracer final : public Tracer {
  public:
   ~KernelTracer() override {
@@ -92,26 +101,41 @@ class KernelTracer final : public Tracer {
   Result<void> open(const TracerConfig& config);
 
   void close() override { __atomic_store_n(&object_->bss->closed, 1u, __ATOMIC_SEQ_CST); }
+  // Not before: on a machine with few CPUs the command would have to wait for them.
+  void command_started(pid_t, const std::vector<std::string>&, const std::string&) override { loader_->start_late(); }
   void expect_command() override { object_->bss->expect_command = 1; }
   Result<std::uint64_t> adopt_session() override { return adopt(0); }
   Result<std::uint64_t> adopt_process(pid_t pid) override { return adopt(pid); }
+  bool samples_ready() const override { return finished_loading_ || loader_->late_ready(); }
   int news_fd() const override { return ring_buffer__epoll_fd(ring_); }
   void drain(const Sink& sink) override;
-  bool read_live(const Sink& sink) override { return read_tasks(false, sink); }
-  bool read_states(const Sink& sink) override { return read_tasks(true, sink); }
+  bool read_live(const ProcessTree& tree, const Sink& sink) override;
+  bool read_states(const Sink& sink) override;
   bool end_exits() override;
   Left finish_all() override;
+  void give_up(std::uint64_t key, const Sink& sink) override;
+  bool kill_all() override;
   void want_exits() override { __atomic_store_n(&object_->bss->sweep_wanted, 0u, __ATOMIC_SEQ_CST); }
   TracerCounts counts() const override;
+  std::optional<TreeMemory> memory() const override;
+  std::uint64_t take_window_peak() override;
+  void want_peak_above(std::uint64_t bytes) override {
+    __atomic_store_n(&object_->data->peak_wanted_pages, static_cast<long long>(bytes / page_bytes_), __ATOMIC_SEQ_CST);
+  }
 
  private:
   static int on_message(void* self, void* data, std::size_t size);
   void collect_spilled();
   void hand_out_spilled(std::uint64_t until_ns);
-  bool read_tasks(bool full, const Sink& sink);
+  enum class End { of_file, again };
+  bool read_pass(const Fd& link, const Sink& sink, End end = End::of_file);
   int run_program(const bpf_program* program, std::uint32_t* answer = nullptr);
   Result<std::uint64_t> adopt(pid_t pid);  // 0: our session
   bool attach();
+  std::span<const abi::cpu_peak> cpu_peaks() const {
+    return std::span(object_->bss->cpu_peaks).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS));
+  }
+  std::uint64_t error_bound(const abi::cpu_peak& peak) const;
   bool finish_loading();  // of the programs that were left for later; false: errno
   void learn_percpu_offsets(unsigned cpus);
   std::uint64_t missed(const bpf_program* program) const;
@@ -121,8 +145,14 @@ class KernelTracer final : public Tracer {
   std::unique_ptr<ProgramLoader> loader_;
   ring_buffer* ring_ = nullptr;
   std::vector<Fd> links_;
-  Fd sample_link_, adopt_link_;
+  Fd sample_link_, threads_link_, states_link_, adopt_link_;
   bool finished_loading_ = false;
+  WatchList watch_list_;
+  MemoryMethod memory_method_ = MemoryMethod::fast;
+  bool percpu_rss_ = false;
+  std::uint64_t page_bytes_ = 4096;
+  long long window_start_pages_ = 0;
+  unsigned cpus_ = 1;
   const Sink* sink_ = nullptr;  // while drain runs
   std::uint64_t collected_ = 0;            // messages of which it is known that they were spilled
   std::uint64_t collected_before_ns_ = 0;  // when that was last looked after
@@ -132,23 +162,31 @@ class KernelTracer final : public Tracer {
 Result<void> KernelTracer::open(const TracerConfig& config) {
   libbpf_set_print(keep_log);
   libbpf_log().clear();
-  std::size_t object_bytes = 0;
-  auto* object_data = static_cast<const std::byte*>(duct_bpf_obj::elf_bytes(&object_bytes));
-  auto facts = kernel_btf({object_data, object_bytes}, kBtfCacheDir);
+  auto facts = kernel_btf(object_bytes(), kBtfCacheDir);
   if (!facts) return facts.error();
 
   bpf_object_open_opts options{};
   options.sz = sizeof options;
   std::string btf_path = facts->path();
   options.btf_custom_path = btf_path.c_str();
-  loader_ = std::make_unique<ProgramLoader>(facts->iter_task_id);
+  loader_ = std::make_unique<ProgramLoader>(*facts);
   object_ = duct_bpf_obj::open(&options);
   if (!object_) return failure(errno);
 
-  unsigned cpus = std::max(1, libbpf_num_possible_cpus());
+  unsigned cpus = cpus_ = std::max(1, libbpf_num_possible_cpus());
+  page_bytes_ = ::sysconf(_SC_PAGESIZE);
+  memory_method_ = config.memory;
+  percpu_rss_ = facts->has_percpu_rss;
   object_->rodata->nr_cpus = cpus;
-  object_->rodata->page_shift = __builtin_ctzl(::sysconf(_SC_PAGESIZE));
+  object_->rodata->page_shift = __builtin_ctzll(page_bytes_);
+  object_->rodata->every_rss_event = config.memory == MemoryMethod::exact;
+  object_->rodata->rss_events = config.memory != MemoryMethod::sampled;
   object_->rodata->max_argv_bytes = config.max_argv_bytes;
+  if (privilege_is_the_files()) {
+    object_->rodata->withholds = proc_hides_processes() ? abi::WITHHOLD_ARGV : abi::WITHHOLD_IO;
+    object_->rodata->caller_uid = ::getuid();
+    object_->rodata->caller_gid = ::getgid();
+  }
   object_->rodata->wake_step_bytes = std::max<std::size_t>(config.ring_bytes / 16, 4096);
 
   // The machine's processes cannot be more than its pids. Room for 4 million, a usual limit, would cost 64 MiB and more
@@ -165,6 +203,7 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
       bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~BPF_F_NO_PREALLOC);
   }
   bpf_map__set_max_entries(object_->maps.groups, entries);
+  bpf_map__set_max_entries(object_->maps.watch_list, entries);
   bpf_map__set_max_entries(object_->maps.late_news, late_news);
   bpf_map__set_max_entries(object_->maps.late_execs, late_chunks);
   bpf_map__set_max_entries(object_->maps.news, power_of_two_up_to(std::max<std::size_t>(config.ring_bytes, 4096)));
@@ -173,20 +212,26 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   bpf_map__set_value_size(object_->maps.exec_scratch, (scratch + 7) / 8 * 8);
   object_->rodata->adopts = config.adopts;
   bpf_program__set_autoload(object_->progs.adopt, config.adopts);
+  bpf_program__set_autoload(object_->progs.on_rss, config.memory != MemoryMethod::sampled);
 
-  // libbpf raises the limit on locked memory where the kernel counts maps against it (before 5.11): not for the command.
-  rlimit locked{};
+  // libbpf raises the limit on locked memory where the kernel counts maps and programs against it (before 5.11): not for the
+  // command, so there nothing is loaded late.
+  rlimit locked{}, raised{};
   ::getrlimit(RLIMIT_MEMLOCK, &locked);
   int error = duct_bpf_obj::load(object_);
-  // A sample is not taken at once, and on_free is there for what the tracer misses for milliseconds.
+  ::getrlimit(RLIMIT_MEMLOCK, &raised);
+  // A sample is not taken at once. But on_free has to be there from the first exit: on a machine short of CPU a process can be freed,
+  // and its memory another's, before anybody has looked at it, and then nothing tells of its end.
   std::set<const bpf_program*> late;
-  if (!config.adopts) late = {object_->progs.sample, object_->progs.on_free};
+  if (!config.adopts && raised.rlim_cur == locked.rlim_cur)
+    late = {object_->progs.sample, object_->progs.sample_threads, object_->progs.read_states};
   if (!error) error = loader_->load(late);
   libbpf_log() += loader_->log();
   ::setrlimit(RLIMIT_MEMLOCK, &locked);
   if (error) return failure(error);
   if (!attach()) return failure(errno);
   if (late.empty() && !finish_loading()) return failure(errno);
+  if (!watch_list_.map(bpf_map__fd(object_->maps.watch_list), entries)) return failure(errno);
   ring_ = ring_buffer__new(bpf_map__fd(object_->maps.news), on_message, this, nullptr);
   if (!ring_) return failure(errno);
   if (run_program(object_->progs.arm)) return failure(errno);
@@ -198,11 +243,15 @@ bool KernelTracer::attach() {
   int tail = loader_->fd(object_->progs.end_exits), first = 0;
   if (bpf_map_update_elem(bpf_map__fd(object_->maps.tails), &first, &tail, BPF_ANY)) return false;
   const std::pair<const char*, bpf_program*> points[] = {
+      {"signal_generate", object_->progs.on_signal},
       {"sched_process_exit", object_->progs.on_exit},
       {"sched_process_exec", object_->progs.on_exec},
+      {nullptr, object_->progs.on_free},  // typed: it knows its tracepoint
+      {nullptr, object_->progs.on_rss},
       {"sched_process_fork", object_->progs.on_fork},
   };
   for (auto [name, program] : points) {
+    if (loader_->fd(program) < 0) continue;
     Fd link(bpf_raw_tracepoint_open(name, loader_->fd(program)));
     if (!link) return false;
     links_.push_back(std::move(link));
@@ -215,7 +264,7 @@ bool KernelTracer::attach() {
 }
 
 bool KernelTracer::finish_loading() {
-  if (finished_loading_) return static_cast<bool>(sample_link_);
+  if (finished_loading_) return static_cast<bool>(states_link_);
   finished_loading_ = true;
   int error = loader_->finish();
   libbpf_log() += loader_->log();
@@ -223,11 +272,16 @@ bool KernelTracer::finish_loading() {
     errno = -error;
     return false;
   }
-  Fd link(bpf_raw_tracepoint_open("sched_process_free", loader_->fd(object_->progs.on_free)));
-  if (!link) return false;
-  links_.push_back(std::move(link));
-  sample_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.sample), 0, BPF_TRACE_ITER, nullptr));
-  return static_cast<bool>(sample_link_);
+  bpf_iter_link_info list{};
+  list.map.map_fd = bpf_map__fd(object_->maps.watch_list);
+  bpf_link_create_opts options{};
+  options.sz = sizeof options;
+  options.iter_info = &list;
+  options.iter_info_len = sizeof list;
+  sample_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.sample), 0, BPF_TRACE_ITER, &options));
+  threads_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.sample_threads), 0, BPF_TRACE_ITER, nullptr));
+  states_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.read_states), 0, BPF_TRACE_ITER, nullptr));
+  return sample_link_ && threads_link_ && states_link_;
 }
 
 int KernelTracer::run_program(const bpf_program* program, std::uint32_t* answer) {
@@ -333,17 +387,30 @@ void KernelTracer::collect_spilled() {
   });
 }
 
-bool KernelTracer::read_tasks(bool full, const Sink& sink) {
+bool KernelTracer::read_live(const ProcessTree& tree, const Sink& sink) {
+  if (!finish_loading()) return false;
+  watch_list_.update(tree);
+  object_->bss->pass_number++;
+  const abi::counters& counters = object_->bss->counters;
+  return read_pass(sample_link_, sink, End::again) && (counters.live_threads <= counters.live || read_pass(threads_link_, sink));
+}
+
+bool KernelTracer::read_states(const Sink& sink) {
   if (!finish_loading()) return false;
   object_->bss->pass_number++;
-  object_->bss->full_states = full;
-  Fd pass(bpf_iter_create(sample_link_.get()));
+  return read_pass(states_link_, sink);
+}
+
+// End::again: the program ends the pass itself, behind the last entry of its list, and the kernel says EAGAIN.
+bool KernelTracer::read_pass(const Fd& link, const Sink& sink, End end) {
+  Fd pass(bpf_iter_create(link.get()));
   if (!pass) return false;
   // The kernel hands out whole messages or less at each read; a message never straddles our buffer's end for good.
   alignas(8) std::byte buffer[64 * 1024];
   std::size_t held = 0;
   for (;;) {
     ssize_t got = ::read(pass.get(), buffer + held, sizeof buffer - held);
+    if (got < 0 && errno == EAGAIN && end == End::again) got = 0;
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (got < 0) return false;
     if (got == 0) return held == 0;
@@ -375,9 +442,37 @@ Tracer::Left KernelTracer::finish_all() {
     }
     bpf_map_update_elem(queue, nullptr, &slot.leader, BPF_EXIST);
     end_exits();
-    if (bpf_map_lookup_elem(fd, &key, &slot) == 0) left.exiting++;
+    if (bpf_map_lookup_elem(fd, &key, &slot) == 0) left.exiting.push_back(key);
   }
   return left;
+}
+
+void KernelTracer::give_up(std::uint64_t key, const Sink& sink) {
+  abi::group_slot slot;
+  if (bpf_map_lookup_elem(bpf_map__fd(object_->maps.groups), &key, &slot)) return;
+  abi::news_process state;
+  state.header = {sizeof state, abi::NEWS_STATE, boot_now_ns()};
+  state.key = key;
+  state.info = slot.info;
+  std::memset(&state.usage, 0xff, sizeof state.usage);  // ABI_ABSENT
+  object_->bss->counters.lost_numbers++;
+  sink(std::as_bytes(std::span(&state, 1)));
+}
+
+bool KernelTracer::kill_all() {
+  int fd = bpf_map__fd(object_->maps.groups);
+  auto is_running = [&](std::uint64_t key, abi::group_slot& slot) {
+    return bpf_map_lookup_elem(fd, &key, &slot) == 0 && !(slot.info.flags & (abi::PROC_EXITED | abi::PROC_ADOPTED));
+  };
+  std::uint64_t key = 0, *previous = nullptr;
+  for (; bpf_map_get_next_key(fd, previous, &key) == 0; previous = &key) {
+    abi::group_slot slot;
+    if (!is_running(key, slot)) continue;
+    Fd process(static_cast<int>(::syscall(SYS_pidfd_open, slot.info.pid, 0)));
+    // Still not exited: so its number was its own when it was opened.
+    if (process && is_running(key, slot)) ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+  }
+  return __atomic_load_n(&object_->bss->counters.live, __ATOMIC_SEQ_CST) > 0;
 }
 
 Result<std::uint64_t> KernelTracer::adopt(pid_t pid) {
@@ -419,6 +514,7 @@ TracerCounts KernelTracer::counts() const {
   counts.lost_forks_full = from.lost_forks_full;
   counts.lost_forks_busy = from.lost_forks_busy;
   counts.lost_fork_news = from.lost_fork_news;
+  counts.lost_numbers = from.lost_numbers;
   counts.lost_ends = from.lost_ends;
   counts.lost_argv = from.lost_argv;
   counts.spilled = from.spilled;
@@ -429,7 +525,51 @@ TracerCounts KernelTracer::counts() const {
   return counts;
 }
 
+// How far the maximum may be off. A counter's parts are folded into the common one when they reach a batch, which is when
+// we look: until then each process may have changed by less than a batch, for each counter and each CPU. Threads of one
+// process that grow at the same instant may be counted twice until the next look.
+std::uint64_t KernelTracer::error_bound(const abi::cpu_peak& peak) const {
+  constexpr std::uint64_t kCounters = 3;         // file, anonymous and shared pages
+  constexpr std::uint64_t kTaskPages = 65 * 16;  // before 6.2: faults that a thread keeps to itself, with up to 64 KiB around each
+  constexpr std::uint64_t kHugePage = 2 << 20;   // the largest step
+  std::uint64_t pages = 0, unseen = 0, batch = std::max(32u, 2 * cpus_);
+  bool summed = object_->bss->percpu_offsets[0] && cpus_ <= abi::ABI_EXACT_RSS_CPUS;
+  if (percpu_rss_ && memory_method_ == MemoryMethod::fast)
+    pages = peak.processes * (batch - 1) * cpus_;
+  if (percpu_rss_ && !summed) pages += peak.processes * (batch - 1) * cpus_;  // nor is it exact where we look
+  if (peak.threads > peak.processes) unseen = (std::min<std::uint64_t>(peak.threads, cpus_) - 1) * kHugePage;
+  pages *= kCounters;
+  if (!percpu_rss_) pages = peak.threads * kTaskPages;  // no event before they are handed in, whatever the method
+  return pages * page_bytes_ + unseen;
+}
+
+std::optional<TreeMemory> KernelTracer::memory() const {
+  if (memory_method_ == MemoryMethod::sampled) return std::nullopt;
+  TreeMemory memory;
+  memory.bytes = std::max<long long>(object_->bss->memory.pages, 0) * page_bytes_;
+  memory.peak_number = object_->bss->memory.peak_number;
+  const abi::cpu_peak* highest = &object_->bss->cpu_peaks[0];
+  for (const abi::cpu_peak& peak : cpu_peaks())
+    if (peak.pages > highest->pages) highest = &peak;
+  memory.peak_bytes = highest->pages * page_bytes_;
+  memory.peak_boot_ns = highest->time_ns;
+  memory.error_bound_bytes = error_bound(*highest);
+  return memory;
+}
+
+std::uint64_t KernelTracer::take_window_peak() {
+  if (memory_method_ == MemoryMethod::sampled) return 0;
+  std::uint64_t window = object_->bss->window_number, highest = std::max<long long>(window_start_pages_, 0);
+  for (const abi::cpu_peak& peak : cpu_peaks())
+    if (peak.window == window) highest = std::max<std::uint64_t>(highest, peak.window_pages);
+  window_start_pages_ = object_->bss->memory.pages;
+  __atomic_store_n(&object_->bss->window_number, window + 1, __ATOMIC_SEQ_CST);
+  return highest * page_bytes_;
+}
+
 }  // namespace
+
+bool Tracer::has_cached_types() { return is_cached(object_bytes(), kBtfCacheDir); }
 
 const std::string& Tracer::log() { return libbpf_log(); }
 

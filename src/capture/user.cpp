@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "capture/user.hpp"
 
-#include <grp.h>
-#include <pwd.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
@@ -28,49 +24,6 @@ std::optional<std::uint32_t> parse_id(std::string_view text) {
 std::optional<std::uint32_t> id_from_environment(const char* variable) {
   const char* text = ::secure_getenv(variable);
   return text == nullptr ? std::nullopt : parse_id(text);
-}
-
-std::vector<gid_t> groups_of(const std::string& name, gid_t gid) {
-  int count = 64;
-  std::vector<gid_t> groups(static_cast<std::size_t>(count));
-  while (::getgrouplist(name.c_str(), gid, groups.data(), &count) < 0) {
-    // glibc says how many it wants; grow in any case, so that the loop ends.
-    const auto wanted = std::max(static_cast<std::size_t>(count), groups.size() * 2);
-    groups.resize(wanted);
-    count = static_cast<int>(wanted);
-  }
-  groups.resize(static_cast<std::size_t>(count));
-  return groups;
-}
-
-// `call` is getpwnam_r or getpwuid_r with its key bound. Groups are left empty.
-template <typename Call>
-std::optional<Credentials> look_up(Call call) {
-  std::vector<char> buffer(4096);
-  for (;;) {
-    passwd entry{};
-    passwd* found = nullptr;
-    const int error = call(&entry, buffer.data(), buffer.size(), &found);
-    if (error == EINTR) continue;
-    if (error == ERANGE) {
-      buffer.resize(buffer.size() * 2);
-      continue;
-    }
-    if (found == nullptr) return std::nullopt;  // a name service that is down looks the same as no such user
-    return Credentials{entry.pw_uid, entry.pw_gid, {}, entry.pw_name, entry.pw_dir, entry.pw_shell};
-  }
-}
-
-std::optional<Credentials> look_up_name(const std::string& name) {
-  return look_up([&](passwd* entry, char* buffer, std::size_t size, passwd** found) {
-    return ::getpwnam_r(name.c_str(), entry, buffer, size, found);
-  });
-}
-
-std::optional<Credentials> look_up_uid(uid_t uid) {
-  return look_up([&](passwd* entry, char* buffer, std::size_t size, passwd** found) {
-    return ::getpwuid_r(uid, entry, buffer, size, found);
-  });
 }
 
 // sudo tells both numbers; the only case that needs no name service. secure_getenv gives nothing to a program
@@ -105,8 +58,7 @@ Result<Credentials> find_user(const std::string& name_or_number) {
     if (const auto uid = parse_id(name_or_number)) user = look_up_uid(*uid);
   }
   if (!user) {
-    return Error{ErrorCode::usage, "no such user: '" + name_or_number + "'",
-                 "getent passwd lists the users this machine knows"};
+    return Error{ErrorCode::usage, "no such user: '" + name_or_number + "'", kUserListHint};
   }
   user->groups = groups_of(user->name, user->gid);
   return *user;

@@ -6,18 +6,11 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
+#include "capture/user_database.hpp"
 #include "duct_bpf/error.hpp"
 
 namespace duct_bpf {
-
-struct Credentials {
-  uid_t uid = 0;
-  gid_t gid = 0;
-  std::vector<gid_t> groups;  // supplementary ones, gid among them
-  std::string name, home, shell;
-};
 
 struct Owner {
   uid_t uid = 0;

@@ -14,8 +14,11 @@
 #include <string>
 #include <string_view>
 
+#include "capture/privilege.hpp"
 #include "cli/options.hpp"
+#include "core/record_doctor.hpp"
 #include "core/summary_format.hpp"
+#include "duct_bpf/doctor.hpp"
 #include "duct_bpf/run.hpp"
 
 namespace {
@@ -33,13 +36,15 @@ void open_standard_descriptors() {
   if (fd >= 0) close(fd);
 }
 
-// To stderr in one write where it can be. That nobody reads it any more must not end the run: SIGPIPE is
-// ignored, but only meanwhile, as the command would inherit it.
+// To stderr in one write where it can be. That nobody reads it any more, or that a file must not grow, must not
+// end the run: the signals are ignored, but only meanwhile, as the command would inherit that.
 void write_stderr(std::string_view text) {
   struct sigaction ignore {};
-  struct sigaction before {};
+  struct sigaction pipe_before {};
+  struct sigaction size_before {};
   ignore.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &ignore, &before);
+  sigaction(SIGPIPE, &ignore, &pipe_before);
+  sigaction(SIGXFSZ, &ignore, &size_before);
   while (!text.empty()) {
     const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
     if (written > 0) {
@@ -48,7 +53,8 @@ void write_stderr(std::string_view text) {
       break;
     }
   }
-  sigaction(SIGPIPE, &before, nullptr);
+  sigaction(SIGPIPE, &pipe_before, nullptr);
+  sigaction(SIGXFSZ, &size_before, nullptr);
 }
 
 const char* name_of(LogLevel level) {
@@ -119,13 +125,30 @@ std::string one_line(const duct_bpf::Error& error) {
 }
 
 void print_summary(const duct_bpf::CliOptions& options, const duct_bpf::Summary& summary) {
-  const auto text =
-      duct_bpf::format_summary(options.summary_format, duct_bpf::summary_fields(summary), options.colors);
+  const auto fields = duct_bpf::summary_fields(summary);
+  const bool is_default = options.summary_format == duct_bpf::kDefaultSummaryFormat;
+  const auto text = duct_bpf::format_summary(
+      is_default ? duct_bpf::default_summary_format(fields) : options.summary_format, fields, options.colors);
   if (!text) {
     print(LogLevel::warning, "no summary: " + one_line(text.error()));
   } else if (!text->empty()) {
     print(LogLevel::info, *text);
   }
+}
+
+bool print_out(const std::string& text) {
+  return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+}
+
+// What the file's capabilities give is used by the thread that loads the programs, and by no other. A setuid bit gives far
+// more, and the command would have it.
+bool is_installed_well() {
+  if (!duct_bpf::privilege_is_the_files()) return true;
+  duct_bpf::guard_privilege_of_file();
+  if (getuid() == geteuid() && getgid() == getegid()) return true;
+  print(LogLevel::error, "duct-bpf has a setuid or setgid bit, by which the command would gain privilege; hint: chmod ug-s, "
+                         "and setcap cap_bpf,cap_perfmon+ep in its place");
+  return false;
 }
 
 int run_program(int argc, char** argv, std::chrono::steady_clock::time_point launched) {
@@ -134,12 +157,15 @@ int run_program(int argc, char** argv, std::chrono::steady_clock::time_point lau
     print(LogLevel::error, one_line(options.error()));
     return exit_status(options.error().code);
   }
-  if (options->print_and_exit) {
-    const bool printed =
-        std::fputs(options->print_and_exit->c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-    return printed ? 0 : 1;
+  if (options->print_and_exit) return print_out(*options->print_and_exit) ? 0 : 1;
+  if (options->doctor) {
+    const auto diagnosis = duct_bpf::diagnose();
+    const auto text = options->json ? duct_bpf::diagnosis_json(diagnosis)
+                                    : duct_bpf::diagnosis_text(diagnosis, isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR"));
+    return print_out(text) && diagnosis.works() ? 0 : 1;
   }
   options->run.launched = launched;
+  options->run.renounce_privilege = true;
   Messages messages(options->log_level);
   for (const auto& [level, text] : options->notes) messages.on_message(level, text);
   const auto outcome = duct_bpf::run(options->run, messages);
@@ -156,6 +182,7 @@ int run_program(int argc, char** argv, std::chrono::steady_clock::time_point lau
 int main(int argc, char** argv) {
   const auto launched = std::chrono::steady_clock::now();
   open_standard_descriptors();
+  if (!is_installed_well()) return 1;
   try {
     return run_program(argc, argv, launched);
   } catch (const std::exception& bug) {

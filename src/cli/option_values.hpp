@@ -107,6 +107,11 @@ inline constexpr std::pair<const char*, OutputView> kViews[] = {{"all", OutputVi
                                                                 {"dotter", OutputView::dotter}};
 inline constexpr std::pair<const char*, SessionMode> kModes[] = {
     {"new-session", SessionMode::new_session}, {"current-session", SessionMode::current_session}};
+inline constexpr std::pair<const char*, MemoryMethod> kMemoryMethods[] = {
+    {"fast", MemoryMethod::fast}, {"exact", MemoryMethod::exact}, {"sampled", MemoryMethod::sampled}};
+inline constexpr std::pair<const char*, Sampler> kSamplers[] = {{"bpf", Sampler::bpf}, {"procfs", Sampler::procfs}};
+inline constexpr std::pair<const char*, TracerDeath> kTracerDeaths[] = {{"continue", TracerDeath::goes_on},
+                                                                        {"kill", TracerDeath::is_killed}};
 using RecordFlag = bool RecordTypes::*;
 inline constexpr std::pair<const char*, RecordFlag> kRecordTypes[] = {
     {"all", nullptr},

@@ -112,6 +112,13 @@ const OptionRow kOptions[] = {
      [](Text value, CliOptions& to) { return read_seconds(value, kMinInterval, to.run.sample_interval_s); }},
     {nullptr, "--report-interval,--r-i", "SEC", "between two reports (--r-i)", "60.0", "DUCT_REPORT_INTERVAL",
      [](Text value, CliOptions& to) { return read_seconds(value, kMinInterval, to.run.report_interval_s); }},
+    {nullptr, "--sampler", "NAME", "bpf, or procfs: without privilege, see below", "bpf", "DUCT_SAMPLER",
+     [](Text value, CliOptions& to) { return read_choice(value, kSamplers, to.run.sampler); }},
+
+    {"Memory", "--memory", "HOW", "between samples: fast, exact or sampled (below)", "fast", "DUCT_MEMORY",
+     [](Text value, CliOptions& to) { return read_choice(value, kMemoryMethods, to.run.memory); }},
+    {nullptr, "--pss", nullptr, "physical memory of each process at each sample", nullptr, nullptr,
+     [](Text value, CliOptions& to) { return read_choice(value, kTruth, to.run.pss); }},
 
     {"What is recorded", "--attach", "PID", "record a running process and its descendants", nullptr, nullptr,
      set_attach},
@@ -123,6 +130,8 @@ const OptionRow kOptions[] = {
      [](Text value, CliOptions& to) { return read_seconds(value, 0, to.run.drain_time_s); }},
     {nullptr, "--mode", "MODE", "new-session or current-session", "new-session", nullptr,
      [](Text value, CliOptions& to) { return read_choice(value, kModes, to.run.mode); }},
+    {nullptr, "--on-tracer-death", "WHAT", "if duct-bpf is killed: continue, or kill the command", "continue", nullptr,
+     [](Text value, CliOptions& to) { return read_choice(value, kTracerDeaths, to.run.on_tracer_death); }},
 
     {"User", "-u,--user", "USER", "run the command as this user (name or number)", nullptr, nullptr,
      [](Text value, CliOptions& to) { return value.empty() ? usage("no user given") : put(to.run.user, value); }},
@@ -143,7 +152,9 @@ const OptionRow kOptions[] = {
     {nullptr, "--max-processes", "N", "processes alive at once", "pid_max, 65536 at most", nullptr,
      [](Text value, CliOptions& to) { return read_count(value, 1, kMaxPid, to.run.ledger_entries); }},
 
-    {"Help", "-h,--help", nullptr, "show this and exit", nullptr, nullptr, nullptr},
+    {"Help", "--doctor", nullptr, "what this machine allows, by a short run, and how to mend it", nullptr, nullptr, nullptr},
+    {nullptr, "--json", nullptr, "with --doctor: as JSON", nullptr, nullptr, nullptr},
+    {nullptr, "-h,--help", nullptr, "show this and exit", nullptr, nullptr, nullptr},
     {nullptr, "--version", nullptr, "show the version and exit", nullptr, nullptr, nullptr},
 };
 // clang-format on
@@ -158,6 +169,7 @@ std::string help_text() {
   std::string text =
       "Usage: duct-bpf [options] [--] COMMAND [ARGS...]\n"
       "       duct-bpf [options] --attach PID\n"
+      "       duct-bpf --doctor [--json]\n"
       "\n"
       "Runs COMMAND and accounts for every process it starts: CPU time, memory, exit codes. Options end\n"
       "at the first word that is not one; the exit status is COMMAND's. In [brackets]: default; variable.\n";
@@ -178,8 +190,11 @@ std::string help_text() {
          "\n"
          "Record types, separated by commas: system-summary (info.json), processes-samples (usage.jsonl),\n"
          "processes-summary (processes.jsonl), all.\n"
+         "Memory: fast follows each process by batches of pages, exact by each page (dearer), sampled not\n"
+         "at all; the record says how far the peak may be off.\n"
          "Summary format: Python's, such as {wall_clock_time:.3f} or {peak_rss!S}; conversions !S bytes,\n"
          "!E exit code, !X truth, !N number, !P percent, !T duration, !D date.\n"
+         "Sampler procfs: polls /proc, as ps does, for processes of the command's session; sees samples only.\n"
          "Fail time: 0 keeps the records of every failure, a negative time of none.\n"
          "Settings are also read from /etc/duct/.env, ~/.config/duct/.env and .duct/.env, or the files that\n"
          "DUCT_CONFIG_PATHS names (separated by colons).\n"
@@ -369,6 +384,11 @@ Result<CliOptions> parse_options(int argc, char** argv, const EnvLookup& env) {
   else if (asked("--version"))
     cli.print_and_exit = fmt::format("duct-bpf {}\n", version());
   if (cli.print_and_exit) return cli;
+  cli.doctor = asked("--doctor");
+  cli.json = asked("--json");
+  if (cli.json && !cli.doctor) return usage("--json: only with --doctor", "duct-bpf --help says more");
+  if (cli.doctor && !cli.run.command.empty()) return usage("--doctor: takes no COMMAND", "duct-bpf --help says more");
+  if (cli.doctor) return cli;
 
   const Settings settings = read_env_files(env, cli);
   for (std::size_t i = 0; i < std::size(kOptions); ++i) {

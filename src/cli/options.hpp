@@ -20,6 +20,7 @@ struct CliOptions {
   bool colors = false;
   std::string summary_format;                 // known to fit summary_fields()
   std::optional<std::string> print_and_exit;  // --help, --version: for stdout, nothing is to be run
+  bool doctor = false, json = false;          // nothing is to be run
   // What is to be said once the log level is known: .env files that were left out, deprecated fields.
   std::vector<std::pair<LogLevel, std::string>> notes;
 };

@@ -20,9 +20,16 @@ std::optional<std::uint64_t> present(std::uint64_t value) {
   return value == ABI_ABSENT ? std::nullopt : std::optional(value);
 }
 
+std::optional<std::uint32_t> present(std::uint32_t value) {
+  return value == ABI_ABSENT_U32 ? std::nullopt : std::optional(value);
+}
+
+// A time of the boot clock that still fits 64 bits as wall time: 146 years.
+bool is_time(std::uint64_t boot_ns) { return boot_ns < std::uint64_t{1} << 62; }
+
 std::optional<Event> decode_fork(std::span<const std::byte> message) {
   auto fork = read_as<abi::news_fork>(message);
-  if (!fork) return std::nullopt;
+  if (!fork || !is_time(fork->start_ns)) return std::nullopt;
   return ForkEvent{.key = fork->key,
                    .parent_key = fork->parent_key,
                    .image_id = fork->image_id,
@@ -36,7 +43,7 @@ std::optional<Event> decode_fork(std::span<const std::byte> message) {
 
 std::optional<Event> decode_exec(std::span<const std::byte> message) {
   auto exec = read_as<abi::news_exec>(message);
-  if (!exec) return std::nullopt;
+  if (!exec || !is_time(exec->header.time_ns)) return std::nullopt;
   std::size_t rest = message.size() - sizeof *exec;
   if (exec->exe_bytes > rest || exec->argv_bytes > rest - exec->exe_bytes) return std::nullopt;
   auto* text = reinterpret_cast<const char*>(message.data() + sizeof *exec);
@@ -47,9 +54,17 @@ std::optional<Event> decode_exec(std::span<const std::byte> message) {
   return ExecEvent{exec->key, exec->image_id, exec->header.time_ns, std::move(image)};
 }
 
+// Of the signal that ended it, if that is the last one that was seen.
+std::optional<SignalSender> killer(const abi::signal_sender& sender, int exit_signal) {
+  if (sender.signal != exit_signal || !(sender.flags & abi::SENDER_KNOWN)) return std::nullopt;
+  return SignalSender{.pid = sender.pid ? std::optional(sender.pid) : std::nullopt,
+                      .uid = sender.uid,
+                      .comm = std::string(sender.comm, strnlen(sender.comm, sizeof sender.comm))};
+}
+
 std::optional<Event> decode_process(std::span<const std::byte> message) {
   auto news = read_as<abi::news_process>(message);
-  if (!news) return std::nullopt;
+  if (!news || !is_time(news->info.start_ns) || !is_time(news->info.end_ns)) return std::nullopt;
   const abi::process_info& info = news->info;
   ProcessEvent event;
   event.key = news->key;
@@ -57,25 +72,32 @@ std::optional<Event> decode_process(std::span<const std::byte> message) {
   event.start_boot_ns = info.start_ns;
   event.end_boot_ns = info.end_ns;
   event.final = news->header.kind == abi::NEWS_END;
+  event.tree_peak = info.tree_peak;
+  event.rss_at_tree_peak = info.rss_at_tree_peak;
+  event.image_at_tree_peak = info.image_at_tree_peak;
   event.exited = (info.flags & abi::PROC_EXITED) != 0;
 
   Process& process = event.process;
   process.pid = info.pid;
   process.ppid = info.ppid;
   if (info.pid_ns && info.pid_ns != info.pid) process.pid_ns = info.pid_ns;
-  process.depth = info.depth;
+  process.depth = present(info.depth);
   process.adopted = (info.flags & abi::PROC_ADOPTED) != 0;
-  process.num_execs = info.num_execs;
+  process.num_execs = present(info.num_execs);
   process.comm.assign(info.comm, strnlen(info.comm, sizeof info.comm));
-  process.uid = info.uid;
+  process.uid = present(info.uid);
   process.sid = info.sid;
-  process.cgroup_id = info.cgroup_id;
-  if (event.exited) {
+  process.cgroup_id = present(std::uint64_t{info.cgroup_id});
+  if (event.exited && !(info.flags & abi::PROC_STATUS_UNKNOWN)) {
     unsigned status = info.wait_status, signal = status & 0x7f;
-    if (signal)
+    if (signal) {
       process.exit_signal = static_cast<int>(signal);
-    else
+      process.killed_by = killer(info.sender, *process.exit_signal);
+      // One that somebody killed may be found by the kernel on its way out, too.
+      process.oom_victim = (info.flags & abi::PROC_OOM_VICTIM) != 0 && !process.killed_by;
+    } else {
       process.exit_code = static_cast<int>(status >> 8 & 0xff);
+    }
     process.core_dumped = (status & 0x80) != 0;
   }
   Usage& usage = process.usage;
@@ -112,6 +134,7 @@ std::optional<Event> decode(std::span<const std::byte> message) {
     case abi::NEWS_STATE: return decode_process(message);
     case abi::NEWS_LIVE: return decode_live(message);
     case abi::NEWS_EXIT: return ExitEvent{};
+    case abi::NEWS_PEAK: return PeakEvent{};
   }
   return std::nullopt;
 }

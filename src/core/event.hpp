@@ -42,6 +42,9 @@ struct ProcessEvent {
   std::uint64_t start_boot_ns = 0, end_boot_ns = 0;
   bool final = false;    // the group is gone
   bool exited = false;   // exit status is valid
+  std::uint64_t tree_peak = 0;  // number of the maximum of the tree's memory at which it had rss_at_tree_peak bytes
+  std::uint64_t rss_at_tree_peak = 0;
+  ImageId image_at_tree_peak = 0;
   Process process;       // image, start_ns, end_ns and alive are for the tree to fill in
 };
 
@@ -55,9 +58,12 @@ struct LiveEvent {
 // There are exits to look at (Tracer::end_exits).
 struct ExitEvent {};
 
-using Event = std::variant<ForkEvent, ExecEvent, ProcessEvent, LiveEvent, ExitEvent>;
+// The tree's memory is at a high that was asked for (Tracer::want_peak_above).
+struct PeakEvent {};
 
-// Empty: too short for what it says it is, or of an unknown kind.
+using Event = std::variant<ForkEvent, ExecEvent, ProcessEvent, LiveEvent, ExitEvent, PeakEvent>;
+
+// Empty: too short for what it says it is, of an unknown kind, or of a time that cannot be.
 std::optional<Event> decode(std::span<const std::byte> message);
 
 // As ps prints STAT: "S", "Ss", "R+", "SNl".

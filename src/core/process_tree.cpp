@@ -18,6 +18,7 @@ void ProcessTree::drop_image(ImageId id) {
 
 void ProcessTree::on(const ForkEvent& fork) {
   LiveEntry& entry = live_[fork.key];
+  changes_++;
   // A key comes again only after its process has left the ledger; if the news of that was lost, the old one ends here.
   if (entry.id) {
     drop_image(entry.image_id);
@@ -37,6 +38,9 @@ void ProcessTree::on(const ExecEvent& exec) {
   if (found == live_.end()) return;  // its fork news was lost; its end will tell the rest
   LiveEntry& entry = found->second;
   ImageId old = entry.image_id;
+  constexpr std::size_t kMostEarlier = 4;
+  if (entry.earlier_images.size() == kMostEarlier) entry.earlier_images.erase(entry.earlier_images.begin());
+  entry.earlier_images.emplace_back(old, entry.image);
   images_[exec.image_id].image = exec.image;
   use_image(entry, exec.image_id);
   drop_image(old);
@@ -63,7 +67,7 @@ void ProcessTree::set_adopted_image(Key key, std::shared_ptr<const Image> image)
 }
 
 ProcessTree::Known ProcessTree::on(ProcessEvent event) {
-  Known known{std::move(event.process), std::nullopt};
+  Known known{std::move(event.process), std::nullopt, nullptr};
   Process& process = known.process;
   process.start_ns = wall_ns(event.start_boot_ns);
   process.end_ns = wall_ns(event.end_boot_ns);
@@ -71,10 +75,17 @@ ProcessTree::Known ProcessTree::on(ProcessEvent event) {
   // Where the news of its last exec was lost the image is unknown, not the one before.
   if (auto shared = images_.find(event.image_id); shared != images_.end()) process.image = shared->second.image;
   auto found = live_.find(event.key);
+  if (event.image_at_tree_peak == event.image_id) {
+    known.image_at_peak = process.image;
+  } else if (found != live_.end()) {
+    for (auto& [id, image] : found->second.earlier_images)
+      if (id == event.image_at_tree_peak) known.image_at_peak = image;
+  }
   if (found != live_.end() && found->second.pid == process.pid && found->second.start_ns == process.start_ns) {
     if (event.final) {
       known.entry = std::move(found->second);
       live_.erase(found);
+      changes_++;
       drop_image(known.entry->image_id);
     } else {
       known.entry = found->second;

@@ -30,11 +30,13 @@ struct LiveEntry {
   std::int64_t start_ns = 0;  // wall
   ImageId image_id = 0;
   std::shared_ptr<const Image> image;
+  std::vector<std::pair<ImageId, std::shared_ptr<const Image>>> earlier_images;  // the last few
   // As of the last sample.
   std::uint64_t cpu_ns = 0, rss_bytes = 0, vsz_bytes = 0;
   std::uint32_t threads = 1;
   std::uint32_t state = 'R';
   std::optional<std::uint64_t> pss_bytes;
+  std::uint64_t faults = 0;  // page faults, when they were last looked at
   // What an adopted process had used before recording began.
   std::uint64_t cpu_before_ns = 0, user_before_ns = 0, system_before_ns = 0;
   // For the report.
@@ -55,6 +57,7 @@ class ProcessTree {
   struct Known {
     Process process;
     std::optional<LiveEntry> entry;
+    std::shared_ptr<const Image> image_at_peak;
   };
   Known on(ProcessEvent event);
 
@@ -63,6 +66,7 @@ class ProcessTree {
 
   std::unordered_map<Key, LiveEntry>& live() { return live_; }
   const std::unordered_map<Key, LiveEntry>& live() const { return live_; }
+  std::uint64_t changes() const { return changes_; }  // another number: processes have come or gone
   std::size_t images() const { return images_.size(); }
   std::int64_t wall_ns(std::uint64_t boot_ns) const { return static_cast<std::int64_t>(boot_ns) + boot_to_wall_ns_; }
 
@@ -75,7 +79,7 @@ class ProcessTree {
   void drop_image(ImageId id);
 
   std::int64_t boot_to_wall_ns_;
-  std::uint64_t next_id_ = 1;
+  std::uint64_t next_id_ = 1, changes_ = 0;
   std::unordered_map<Key, LiveEntry> live_;
   std::unordered_map<ImageId, SharedImage> images_;
 };

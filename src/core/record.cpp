@@ -32,6 +32,9 @@ void append_string(std::string& out, std::string_view text) {
 }
 
 double seconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+// Microseconds: what a float holds of them is the same number as in text, so that a process is found by its start.
+double epoch(std::int64_t ns) { return static_cast<double>(ns / 1000) / 1e6; }
 double rounded(double value, double steps_per_unit) { return std::round(value * steps_per_unit) / steps_per_unit; }
 double percent_value(double value) { return rounded(value, 1000); }
 
@@ -98,6 +101,15 @@ class Line {
       append_string(out_, values[i]);
     }
     out_ += ']';
+  }
+  void begin_object(std::string_view name) {
+    key(name);
+    out_ += '{';
+    first_ = true;
+  }
+  void end_object() {
+    out_ += '}';
+    first_ = false;
   }
   void end() { out_ += "}\n"; }
 
@@ -189,13 +201,21 @@ void append_process_line(std::string& out, const Process& process) {
   if (process.image) {
     line.words("argv", process.image->argv);
     if (process.image->argv_truncated) line.flag("argv_truncated");
-    line.text("exe", process.image->exe);
+    if (!process.image->exe.empty()) line.text("exe", process.image->exe);
   }
   line.text("comm", process.comm);
-  line.number("num_execs", process.num_execs);
+  if (process.num_execs) line.number("num_execs", *process.num_execs);
   if (process.exit_code) line.number("exit_code", *process.exit_code);
   if (process.exit_signal) line.number("exit_signal", *process.exit_signal);
   if (process.core_dumped) line.flag("core_dumped");
+  if (const auto& sender = process.killed_by) {
+    line.begin_object("killed_by");
+    if (sender->pid) line.number("pid", *sender->pid);
+    if (!sender->comm.empty()) line.text("comm", sender->comm);
+    line.number("uid", sender->uid);
+    line.end_object();
+  }
+  if (process.oom_victim) line.flag("oom_killed");
   for_each_metric(process.usage, process.gauges, [&](const char* name, Unit unit, const auto& value) {
     if (!value) return;
     if (unit == Unit::ns)
@@ -206,7 +226,7 @@ void append_process_line(std::string& out, const Process& process) {
   if (process.uid) line.number("uid", *process.uid);
   if (process.sid) line.number("sid", *process.sid);
   if (process.cgroup_id) line.unsigned_number("cgroup_id", *process.cgroup_id);
-  line.number("depth", process.depth);
+  if (process.depth) line.number("depth", *process.depth);
   line.end();
 }
 
@@ -251,6 +271,10 @@ Fields summary_fields(const Summary& summary) {
     return text;
   };
   const Completeness& complete = summary.completeness;
+  auto counted = [&](std::uint64_t number) -> Value {
+    if (!complete.counted) return std::monostate{};
+    return static_cast<std::int64_t>(number);
+  };
   return {
       {"exit_code", field(summary.exit_code)},
       {"command", summary.command},
@@ -266,36 +290,49 @@ Fields summary_fields(const Summary& summary) {
       {"average_pcpu", field(summary.average_pcpu)},
       {"num_samples", static_cast<std::int64_t>(summary.num_samples)},
       {"num_reports", static_cast<std::int64_t>(summary.num_reports)},
-      {"start_time", seconds(summary.start_ns)},
-      {"end_time", seconds(summary.end_ns)},
+      {"start_time", epoch(summary.start_ns)},
+      {"end_time", epoch(summary.end_ns)},
       {"working_directory", summary.working_directory},
       {"num_processes", static_cast<std::int64_t>(summary.num_processes)},
-      {"num_execs", static_cast<std::int64_t>(complete.execs)},
+      {"num_execs", counted(complete.execs)},
       {"cpu_time", seconds(summary.cpu_ns)},
       {"user_time", seconds(summary.user_ns)},
       {"system_time", seconds(summary.system_ns)},
       {"max_processes", static_cast<std::int64_t>(summary.max_processes)},
-      {"num_failed", static_cast<std::int64_t>(summary.num_failed)},
-      {"peak_rss_time", summary.peak_rss_time_ns ? Value(seconds(*summary.peak_rss_time_ns)) : std::monostate{}},
+      {"num_failed", counted(summary.num_failed)},
+      {"num_killed", counted(summary.num_killed)},
+      {"num_oom_killed", counted(summary.num_oom_killed)},
+      {"peak_rss_time", summary.peak_rss_time_ns ? Value(epoch(*summary.peak_rss_time_ns)) : std::monostate{}},
       {"peak_pss", field(summary.peak_pss_bytes)},
+      {"cgroup_memory_peak", field(summary.cgroup_memory_peak_bytes)},
       {"termination", text_or_null(summary.termination)},
       {"exit_signal", field(summary.exit_signal)},
       // Beyond the record: for the summary that is printed.
-      {"lost", static_cast<std::int64_t>(complete.lost() + complete.lost_argv)},
+      {"lost", counted(complete.lost() + complete.lost_argv)},
       {"alive_at_end", static_cast<std::int64_t>(complete.alive_at_end)},
       {"exact", complete.exact()},
+      {"killed", summary.killed},
+      {"oom_killed", summary.oom_killed},
   };
 }
 
 std::string info_text(const RunInfo& info, const Summary& summary) {
   Json execution = Json::object();
   for (auto& [name, value] : summary_fields(summary)) {
-    if (name == "lost" || name == "alive_at_end" || name == "exact") continue;  // in "completeness"
+    if (name == "lost") break;  // from here on for print: in "completeness", or in words
     execution[name] = json_value(value);
   }
+  Json holders = Json::array();
+  for (const PeakHolder& holder : summary.peak_holders)
+    holders.push_back({{"pid", holder.pid},
+                       {"start_time", epoch(holder.start_ns)},
+                       {"cmd", holder.command},
+                       {"rss", holder.rss_bytes}});
+  execution["peak_rss_processes"] = std::move(holders);
   Json environment = Json::object();
   for (auto& [name, value] : info.environment) environment[name] = value;
   const Completeness& complete = summary.completeness;
+  auto counted = [&](std::uint64_t number) { return complete.counted ? Json(number) : Json(nullptr); };
   std::string command = join_argv(info.command);
   Json json = {
       {"command", command},
@@ -318,17 +355,18 @@ std::string info_text(const RunInfo& info, const Summary& summary) {
         {"memory_method", summary.memory_method},
         {"memory_error_bound", nullable(summary.memory_error_bound_bytes)},
         {"startup_time", summary.startup_s},
-        {"overhead_cpu", summary.overhead_cpu_s}}},
+        {"overhead_cpu", summary.overhead_cpu_s},
+        {"pss_cpu", summary.pss_cpu_s}}},
       {"completeness",
-       {{"forks", complete.forks},
-        {"execs", complete.execs},
-        {"exits", complete.exits},
+       {{"forks", counted(complete.forks)},
+        {"execs", counted(complete.execs)},
+        {"exits", counted(complete.exits)},
         {"alive_at_end", complete.alive_at_end},
-        {"lost_forks", complete.lost_forks},
-        {"lost_execs", complete.lost_execs},
-        {"lost_exits", complete.lost_exits},
-        {"lost_argv", complete.lost_argv},
-        {"spilled", complete.spilled},
+        {"lost_forks", counted(complete.lost_forks)},
+        {"lost_execs", counted(complete.lost_execs)},
+        {"lost_exits", counted(complete.lost_exits)},
+        {"lost_argv", counted(complete.lost_argv)},
+        {"spilled", counted(complete.spilled)},
         {"exact", complete.exact()}}},
       {"output_paths",
        {{"stdout", info.paths.stdout_file},

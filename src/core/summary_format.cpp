@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/utf8.hpp"
+
 namespace duct_bpf {
 
 const char* const kDefaultSummaryFormat =
@@ -26,6 +28,7 @@ const char* const kDefaultSummaryFormat =
     "Memory Average Percentage: {average_pmem:.2f!N}%\n"
     "CPU Peak Usage: {peak_pcpu:.2f!N}%\n"
     "Average CPU Usage: {average_pcpu:.2f!N}%\n"
+    "Memory Peak, Shared Pages Once (PSS): {peak_pss!S}\n"
     "CPU Time: {cpu_time:.3f!N} sec (user {user_time:.3f!N}, system {system_time:.3f!N})\n"
     "Processes: {num_processes:,}, {lost:,} lost";
 
@@ -73,24 +76,6 @@ std::size_t prefix_bytes(std::string_view text, std::size_t count) {
     if (!is_continuation(text[bytes++])) --count;
   }
   return bytes;
-}
-
-// Length of the valid UTF-8 sequence that `text` starts with; 0 if there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  const std::size_t length = first < 0x80                    ? 1
-                             : first >= 0xC2 && first < 0xE0 ? 2
-                             : first >= 0xE0 && first < 0xF0 ? 3
-                             : first >= 0xF0 && first < 0xF5 ? 4
-                                                             : 0;
-  if (length < 2) return length;
-  if (length > text.size() || !std::all_of(text.begin() + 1, text.begin() + length, is_continuation))
-    return 0;
-  const unsigned char second = byte(1);
-  const bool wrong = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-                     (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
-  return wrong ? 0 : length;
 }
 
 bool is_align(char c) { return c == '<' || c == '>' || c == '^' || c == '='; }
@@ -364,6 +349,18 @@ std::string printable(std::string_view text) {
     text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return safe;
+}
+
+std::string default_summary_format(const Fields& fields) {
+  std::string format = kDefaultSummaryFormat;
+  for (const auto& [name, line] : {std::pair("killed", "\nKilled: {killed}"), std::pair("oom_killed", "\nOut of memory: {oom_killed}")}) {
+    const bool happened = std::any_of(fields.begin(), fields.end(), [&, name = name](const auto& field) {
+      const auto* const text = std::get_if<std::string>(&field.second);
+      return field.first == name && text != nullptr && !text->empty();
+    });
+    if (happened) format += line;
+  }
+  return format;
 }
 
 Result<std::string> format_summary(std::string_view format, const Fields& fields, bool colors) {

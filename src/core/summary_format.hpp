@@ -15,6 +15,8 @@ namespace duct_bpf {
 std::string printable(std::string_view text);
 
 extern const char* const kDefaultSummaryFormat;
+// The default format with a line for each thing that is only worth one where it happened.
+std::string default_summary_format(const Fields& fields);
 
 // Fills `format` from `fields`. A field is {name}, {name:spec}, {name!C}, {name!C:spec} or {name:spec!C}; {{
 // and }} are braces. `spec` is Python's: [[fill]align][sign][0][width][,][.precision][type], type one of d e

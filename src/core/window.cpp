@@ -39,10 +39,29 @@ double Accountant::rate(std::uint64_t tree_cpu_ns, std::int64_t time_ns, std::ui
   return percent(static_cast<double>(used), static_cast<double>(elapsed));
 }
 
-void Accountant::raise_peak_rss(std::uint64_t bytes, std::int64_t time_ns) {
-  if (peak_rss_ && bytes <= *peak_rss_) return;
-  peak_rss_ = bytes;
-  peak_rss_time_ns_ = time_ns;
+void Accountant::note_window_peak(std::uint64_t bytes) { window_tree_peak_ = bytes; }
+
+void Accountant::note_tree_peak(std::uint64_t bytes, std::int64_t time_ns) { tree_peak_ = {bytes, time_ns}; }
+
+Accountant::Peak Accountant::peak_rss() const {
+  Peak peak = tree_peak_.bytes ? tree_peak_ : sample_peak_;
+  // No concurrent peak can be lower than that of one of its processes.
+  std::int64_t time_ns = peak.time_ns;
+  peak.raise(process_peak_.bytes, process_peak_.time_ns);
+  // Where that is a little more, within the error of the sum, the moment is the sum's.
+  if (tree_peak_.bytes >= peak.bytes - peak.bytes / 16) peak.time_ns = time_ns;
+  return peak;
+}
+
+std::uint64_t Accountant::tree_cpu_ns(const ProcessTree& tree) const {
+  std::uint64_t sum = ended_cpu_ns_;
+  for (auto& [key, entry] : tree.live()) sum += entry.cpu_ns - std::min(entry.cpu_ns, entry.cpu_before_ns);
+  return sum;
+}
+
+void Accountant::note_pss(std::uint64_t bytes, std::uint64_t rss_bytes) {
+  raise(peak_pss_, std::optional(bytes));
+  rss_at_pss_ = std::max(rss_at_pss_, rss_bytes);
 }
 
 Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
@@ -65,7 +84,7 @@ Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
     seen.rss_max = std::max(seen.rss_max, entry.rss_bytes);
     seen.vsz_max = std::max(seen.vsz_max, entry.vsz_bytes);
     raise(seen.pss_max, entry.pss_bytes);
-    auto state = std::find_if(seen.states.begin(), seen.states.end(), [&](auto& s) { return s.first == entry.state; });
+    auto state = std::find_if(seen.states.begin(), seen.states.end(), [state = entry.state](auto& s) { return s.first == state; });
     if (state == seen.states.end())
       seen.states.emplace_back(entry.state, 1);
     else
@@ -103,7 +122,7 @@ Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
     sum->pcpu += sums.pcpu;
     sum->processes += sums.processes;
   }
-  raise_peak_rss(sample.rss_bytes, time_ns);
+  sample_peak_.raise(sample.rss_bytes, time_ns);
   raise(peak_vsz_, std::optional(sample.vsz_bytes));
   window_samples_++;
   samples_++;
@@ -144,9 +163,8 @@ void Accountant::count_process(const Process& process, const std::optional<LiveE
   cpu_ns_ += beyond(process.usage.cpu_time, entry ? entry->cpu_before_ns : 0);
   user_ns_ += beyond(process.usage.user_time, entry ? entry->user_before_ns : 0);
   system_ns_ += beyond(process.usage.system_time, entry ? entry->system_before_ns : 0);
-  // No concurrent peak can be lower than that of one of its processes.
-  // (Of an adopted one, that may have been before the run.)
-  if (process.gauges.peak_rss && !process.adopted) raise_peak_rss(*process.gauges.peak_rss, process.end_ns);
+  // That of an adopted one may have been before the run.
+  if (process.gauges.peak_rss && !process.adopted) process_peak_.raise(*process.gauges.peak_rss, process.end_ns);
   raise(peak_vsz_, process.gauges.peak_vsz);
 }
 
@@ -162,6 +180,14 @@ void Accountant::ended(const Process& process, const std::optional<LiveEntry>& e
   ended_cpu_ns_ += cpu - std::min(cpu, entry ? entry->cpu_before_ns : 0);
   if (process.start_ns > last_sample_ns_) came_and_went_++;
 
+  // What no sample saw is told by the ledger.
+  std::optional<std::uint64_t> peak_rss = process.gauges.peak_rss_image ? process.gauges.peak_rss_image : process.gauges.peak_rss;
+  bool seen = entry && entry->sighting.window == window_;
+  std::uint64_t rss = std::max(peak_rss.value_or(0), seen ? entry->sighting.rss_max : 0);
+  window_process_peak_rss_ = std::max(window_process_peak_rss_, rss);
+  window_process_peak_vsz_ = std::max({window_process_peak_vsz_, process.gauges.peak_vsz.value_or(0), seen ? entry->sighting.vsz_max : 0});
+  if (cpu <= floor_cpu_ns_ && rss <= floor_rss_bytes_ && floor_cpu_ns_) return fold(cpu, rss);
+
   LiveEntry last = entry ? *entry : LiveEntry{};
   last.pid = process.pid;
   last.start_ns = process.start_ns;
@@ -174,13 +200,16 @@ void Accountant::ended(const Process& process, const std::optional<LiveEntry>& e
   row.elapsed_ns = std::max<std::int64_t>(process.end_ns - process.start_ns, 0);
   // Its teardown, which is in its CPU time, comes after what counts as its end.
   raise(row.pcpu, percent(last.cpu_ns, std::max<double>(row.elapsed_ns, last.cpu_ns / static_cast<double>(last.threads))));
-  // What no sample saw is told by the ledger.
-  raise(row.rss_bytes, process.gauges.peak_rss_image ? process.gauges.peak_rss_image : process.gauges.peak_rss);
+  raise(row.rss_bytes, peak_rss);
   raise(row.vsz_bytes, process.gauges.peak_vsz);
-  window_process_peak_rss_ = std::max(window_process_peak_rss_, row.rss_bytes.value_or(0));
-  window_process_peak_vsz_ = std::max(window_process_peak_vsz_, row.vsz_bytes.value_or(0));
   ended_.push_back(std::move(row));
   if (ended_.size() >= 2 * max_reported_ + 64) fold_least(ended_, max_reported_);
+}
+
+void Accountant::fold(std::uint64_t cpu_ns, std::uint64_t rss_bytes) {
+  others_.count++;
+  others_.cpu_ns += cpu_ns;
+  others_.peak_rss_max = std::max(others_.peak_rss_max, rss_bytes);
 }
 
 // Keeps the `keep` rows that count: half of them the largest in CPU, the other half the largest in memory.
@@ -193,12 +222,12 @@ void Accountant::fold_least(std::vector<ReportedProcess>& list, std::size_t keep
   std::size_t half = keep / 2;
   std::nth_element(list.begin(), list.begin() + half, list.end(), by_cpu);
   std::nth_element(list.begin() + half, list.begin() + keep, list.end(), by_rss);
-  for (std::size_t i = keep; i < list.size(); i++) {
-    others_.count++;
-    others_.cpu_ns += list[i].cpu_ns;
-    others_.peak_rss_max = std::max(others_.peak_rss_max, list[i].rss_bytes.value_or(0));
-  }
+  for (std::size_t i = keep; i < list.size(); i++) fold(list[i].cpu_ns, list[i].rss_bytes.value_or(0));
   list.resize(keep);
+  // Who is below both of these in this window would be folded the next time.
+  if (half == 0) return;
+  floor_cpu_ns_ = std::max_element(list.begin(), list.begin() + half, by_cpu)->cpu_ns;
+  floor_rss_bytes_ = std::max_element(list.begin() + half, list.end(), by_rss)->rss_bytes.value_or(0);
 }
 
 Report Accountant::report(ProcessTree& tree, std::int64_t time_ns) {
@@ -217,10 +246,14 @@ Report Accountant::report(ProcessTree& tree, std::int64_t time_ns) {
   report.others_peak_rss_max_bytes = others_.peak_rss_max;
 
   report.totals = window_max_;
-  // Between the samples there was at least what each single process is known to have held.
-  raise(report.totals.rss_bytes, static_cast<double>(window_process_peak_rss_));
+  if (window_tree_peak_) {
+    report.totals.rss_bytes = static_cast<double>(window_tree_peak_);
+  } else {
+    // Between the samples there was at least what each single process is known to have held.
+    raise(report.totals.rss_bytes, static_cast<double>(window_process_peak_rss_));
+  }
   raise(report.totals.vsz_bytes, static_cast<double>(window_process_peak_vsz_));
-  raise(report.totals.pmem, percent(window_process_peak_rss_, machine_.memory_bytes));
+  report.totals.pmem = percent(report.totals.rss_bytes, machine_.memory_bytes);
   if (window_samples_) {
     auto n = static_cast<double>(window_samples_);
     report.averages = {window_sum_.rss_bytes / n, window_sum_.vsz_bytes / n, window_sum_.pmem / n,
@@ -230,8 +263,9 @@ Report Accountant::report(ProcessTree& tree, std::int64_t time_ns) {
   window_start_ns_ = time_ns;
   window_samples_ = 0;
   window_max_ = window_sum_ = {};
-  window_process_peak_rss_ = window_process_peak_vsz_ = 0;
+  window_process_peak_rss_ = window_process_peak_vsz_ = window_tree_peak_ = 0;
   others_ = {};
+  floor_cpu_ns_ = floor_rss_bytes_ = 0;
   reports_++;
   return report;
 }
@@ -255,12 +289,15 @@ void Accountant::summarize(Summary& summary) const {
   summary.cpu_ns = cpu_ns_;
   summary.user_ns = user_ns_;
   summary.system_ns = system_ns_;
-  summary.peak_rss_bytes = peak_rss_;
-  if (peak_rss_) {
-    summary.peak_rss_time_ns = peak_rss_time_ns_;
-    summary.peak_pmem = percent(*peak_rss_, machine_.memory_bytes);
+  Peak peak = peak_rss();
+  if (peak.bytes) {
+    summary.peak_rss_bytes = peak.bytes;
+    summary.peak_rss_time_ns = peak.time_ns;
+    summary.peak_pmem = percent(peak.bytes, machine_.memory_bytes);
   }
   summary.peak_vsz_bytes = peak_vsz_;
+  // Taken far from the peak it would say nothing of it.
+  if (rss_at_pss_ >= peak.bytes / 8 * 7) summary.peak_pss_bytes = peak_pss_;
   if (samples_) {
     auto n = static_cast<double>(samples_);
     summary.average_rss_bytes = run_sum_.rss_bytes / n;

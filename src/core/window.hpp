@@ -65,6 +65,17 @@ class Accountant {
   // The last stretch of the run, from the last sample to its end.
   void finish(std::int64_t time_ns);
 
+  // What events say of the tree's memory: its highest since the report before, and in the whole run. Then that of the
+  // samples, in which not all processes are of the same moment, does not count.
+  void note_window_peak(std::uint64_t bytes);
+  void note_tree_peak(std::uint64_t bytes, std::int64_t time_ns);
+  // The sum of PSS over the tree, taken when that of RSS was `rss_bytes`.
+  void note_pss(std::uint64_t bytes, std::uint64_t rss_bytes);
+
+  // CPU time of the tree so far, as of when it was last brought up to date.
+  std::uint64_t tree_cpu_ns(const ProcessTree& tree) const;
+  std::uint64_t last_tree_cpu_ns() const { return last_tree_cpu_ns_; }  // at the last sample
+
   // Fills in what is measured here: peaks, averages, counts, CPU.
   void summarize(Summary& summary) const;
 
@@ -74,9 +85,9 @@ class Accountant {
   };
   double rate(std::uint64_t tree_cpu_ns, std::int64_t time_ns, std::uint64_t threads);
   ReportedProcess reported(const LiveEntry& entry, std::int64_t time_ns) const;
+  void fold(std::uint64_t cpu_ns, std::uint64_t rss_bytes);
   void fold_least(std::vector<ReportedProcess>& list, std::size_t keep);
   void count_process(const Process& process, const std::optional<LiveEntry>& entry);
-  void raise_peak_rss(std::uint64_t bytes, std::int64_t time_ns);
 
   Machine machine_;
   std::size_t max_reported_;
@@ -87,10 +98,11 @@ class Accountant {
   std::int64_t window_start_ns_;
   std::uint64_t window_samples_ = 0;
   Totals window_max_, window_sum_;
-  double window_pcpu_weight_ = 0;
   std::uint64_t window_process_peak_rss_ = 0, window_process_peak_vsz_ = 0;
+  std::uint64_t window_tree_peak_ = 0;
   std::vector<ReportedProcess> ended_;
   Folded others_;
+  std::uint64_t floor_cpu_ns_ = 0, floor_rss_bytes_ = 0;  // what ends with no more than both is folded at once; 0: none yet
 
   // CPU rate between samples.
   std::uint64_t ended_cpu_ns_ = 0;  // of processes that have left the tree
@@ -109,8 +121,16 @@ class Accountant {
   std::uint64_t samples_ = 0, reports_ = 0;
   Totals run_max_, run_sum_;
   bool any_rate_ = false;
-  std::optional<std::uint64_t> peak_rss_, peak_vsz_;
-  std::int64_t peak_rss_time_ns_ = 0;
+  struct Peak {
+    std::uint64_t bytes = 0;
+    std::int64_t time_ns = 0;
+    void raise(std::uint64_t other, std::int64_t at_ns) {
+      if (other > bytes) *this = {other, at_ns};
+    }
+  } sample_peak_, process_peak_, tree_peak_;  // as samples saw it; of a single process; as events tell
+  Peak peak_rss() const;
+  std::optional<std::uint64_t> peak_vsz_, peak_pss_;
+  std::uint64_t rss_at_pss_ = 0;  // the highest at which PSS was taken
   std::uint64_t processes_ = 0, failed_ = 0, cpu_ns_ = 0, user_ns_ = 0, system_ns_ = 0;
 };
 

@@ -42,6 +42,10 @@ def scaled(count):
     return max(count // 5, 1) if SANITIZED else count
 
 
+def kernel_version():
+    return tuple(int(n) for n in platform.release().split("-")[0].split("+")[0].split(".")[:2])
+
+
 # --- what must be there ---
 
 
@@ -67,12 +71,12 @@ def missing_requirement():
     return None
 
 
-def main():
+def main(needs_bpf=True):
     """Runs the test file that calls it."""
     for path in (BIN, fixture("burn")):
         if not os.path.exists(path):
             sys.exit(f"{path} is not there: set DUCT_BPF_BIN and DUCT_BPF_FIXTURES, or run the tests by scripts/test")
-    if why := missing_requirement():
+    if needs_bpf and (why := missing_requirement()):
         print(f"BPF cannot work here: {why}", file=sys.stderr)
         sys.exit(1 if os.environ.get("DUCT_BPF_REQUIRE_BPF") == "1" else 77)
     os.umask(0o022)
@@ -119,7 +123,8 @@ class Run:
         if content is None:
             return None
         assert not content or content.endswith(b"\n"), f"{suffix}: the last line is not whole"
-        return [json.loads(line) for line in content.decode("utf-8").splitlines()]
+        # Not splitlines(): a line separator that is text (U+2028) is in a line.
+        return [json.loads(line) for line in content.decode("utf-8").split("\n") if line]
 
     @property
     def info(self):

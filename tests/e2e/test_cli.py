@@ -8,11 +8,13 @@ import unittest
 import harness
 
 MESSAGE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} \[(DEBUG|INFO|WARNING|ERROR|CRITICAL) *\] duct-bpf: (.*)$")
+VERSION = r"\d+\.\d+\.\d+(-dev\.\d+\+g[0-9a-f]{10}(\.dirty)?)?"
 
 SUMMARY = [
     "Summary:", "Exit Code", "Command", "Log files location", "Wall Clock Time", "Memory Peak Usage (RSS)",
     "Memory Average Usage (RSS)", "Virtual Memory Peak Usage (VSZ)", "Virtual Memory Average Usage (VSZ)",
     "Memory Peak Percentage", "Memory Average Percentage", "CPU Peak Usage", "Average CPU Usage",
+    "Memory Peak, Shared Pages Once (PSS)",
 ]
 
 
@@ -20,12 +22,13 @@ class Options(harness.DuctTest):
     def test_version_and_help(self):
         run = self.duct("--version", prefix=None)
         self.assertEqual((run.status, run.stderr), (0, ""))
-        self.assertRegex(run.stdout, r"^duct-bpf \d+\.\d+\.\d+\n$")
+        self.assertRegex(run.stdout, rf"^duct-bpf {VERSION}\n$")
         run = self.duct("--help", prefix=None)
         self.assertEqual((run.status, run.stderr), (0, ""))
         for name in ("--output-prefix", "--capture-outputs", "--outputs", "--record-types", "--attach", "--wait-all",
                      "--pty", "--user", "--as-invoker", "--max-argv", "--clobber", "--fail-time", "--summary-format",
-                     "--colors", "--sample-interval", "--report-interval", "--log-level", "--quiet", "--message", "--mode"):
+                     "--colors", "--sample-interval", "--report-interval", "--log-level", "--quiet", "--message", "--mode",
+                     "--sampler"):
             self.assertIn(name, run.stdout)
         self.assertEqual(os.listdir(self.dir), [])
 
@@ -38,7 +41,7 @@ class Options(harness.DuctTest):
             ["--sample-interval", "0.0001", *command], ["--sample-interval", "10", "--report-interval", "5", *command],
             ["--report-interval", "", *command], ["--capture-outputs", "some", *command], ["--outputs", "some", *command],
             ["--record-types", "everything", *command], ["--record-types", "system-summary,nothing", *command],
-            ["--mode", "old-session", *command], ["--max-argv", "0", *command], ["--max-argv", "2G", *command],
+            ["--mode", "old-session", *command], ["--sampler", "ps", *command], ["--max-argv", "0", *command], ["--max-argv", "2G", *command],
             ["--max-argv", "4X", *command], ["--ring-size", "5000", *command], ["--ring-size", "1K", *command],
             ["--max-processes", "0", *command], ["--usage-max-processes", "-1", *command], ["--fail-time", "soon", *command],
             ["--summary-format", "{no_such_field}", *command], ["--summary-format", "{unclosed", *command],
@@ -89,7 +92,7 @@ class Messages(harness.DuctTest):
         self.assertEqual(run.stdout, "hello\n")
         lines = run.stderr.splitlines()
         first, second, third = (MESSAGE.match(line) for line in lines[:3])
-        self.assertRegex(first[2], r"^duct-bpf \d+\.\d+\.\d+ is executing 'echo hello'\.\.\.$")
+        self.assertRegex(first[2], rf"^duct-bpf {VERSION} is executing 'echo hello'\.\.\.$")
         self.assertEqual(second[2], "Log files will be written to d_")
         self.assertEqual(third[2], "Summary:")
         self.assertIn("[INFO    ]", lines[0])
@@ -106,8 +109,9 @@ class Messages(harness.DuctTest):
         self.assertRegex(by_name["Wall Clock Time"], r"^\d+\.\d{3} sec$")
         for name in SUMMARY[5:9]:
             self.assertRegex(by_name[name], r"^\d[\d.]* (Bytes?|[kMG]B)$", name)
-        for name in SUMMARY[9:]:
+        for name in SUMMARY[9:13]:
             self.assertRegex(by_name[name], r"^\d+\.\d\d%$", name)
+        self.assertRegex(by_name[SUMMARY[13]], r"^(-|\d[\d.]* (Bytes?|[kMG]B))$", "where it was taken")
         self.assertRegex(by_name["Processes"], r"^\d+, 0 lost$")
 
     def test_summary_format(self):

@@ -20,7 +20,7 @@ EXECUTION_KEYS = {
     "peak_vsz": int, "average_vsz": NUMBER, "peak_pmem": NUMBER, "average_pmem": NUMBER, "peak_pcpu": NUMBER,
     "average_pcpu": NUMBER, "num_samples": int, "num_reports": int, "start_time": float, "end_time": float,
     "working_directory": str, "num_processes": int, "num_execs": int, "cpu_time": float, "user_time": float,
-    "system_time": float, "max_processes": int, "num_failed": int, "peak_rss_time": float, "peak_pss": (int, type(None)),
+    "system_time": float, "max_processes": int, "num_failed": int, "num_killed": int, "num_oom_killed": int, "peak_rss_time": float, "peak_pss": (int, type(None)),
     "termination": str, "exit_signal": type(None)}
 SUMMARY_KEYS = {
     "pid": int, "ppid": int, "start_time": float, "end_time": float, "wall_time": float, "cmd": str, "argv": list, "exe": str,
@@ -169,8 +169,9 @@ class Records(harness.DuctTest):
 
     def test_averages_know_no_zero_of_a_living_tree(self):
         # Whatever is sampled of a process that runs holds memory.
+        # (The sampling program is still being loaded when the command starts: some 10 ms, more under load.)
         for _ in range(5):
-            run = self.exact("--clobber", "--", "sh", "-c", "sleep 0.02")
+            run = self.exact("--clobber", "--", "sh", "-c", "sleep 0.15")
             self.assertGreater(run.summary["average_rss"], 0)
             self.assertGreater(run.summary["average_vsz"], 0)
 
@@ -209,8 +210,10 @@ class Records(harness.DuctTest):
             cpu += others["cpu_time"]
             kept.update({(pid, p["cmd"]): p["cpu_time"] for pid, p in line["processes"].items()})
             rss = max(rss, line["totals"]["rss"])
-        self.assert_keys(run.usage[-1]["others"], {"count": int, "cpu_time": NUMBER, "peak_rss_max": int})
-        self.assertTrue(404 <= count <= 404 + 10 * len(run.usage), count)
+        others = [line["others"] for line in run.usage if "others" in line]
+        self.assertTrue(others)
+        self.assert_keys(others[-1], {"count": int, "cpu_time": NUMBER, "peak_rss_max": int})
+        self.assertTrue(404 <= count <= 404 + 35 * (len(run.usage) - 1), count)  # 32 children at a time, and 3
         self.assert_near(cpu + sum(kept.values()), run.summary["cpu_time"], 0.002, 0.02, "nothing of the total is left out")
         names = {cmd.split()[0] for pid, cmd in kept}
         self.assertTrue({fixture("touch"), fixture("burn")} <= names, "the largest stay")

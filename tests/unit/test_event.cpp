@@ -45,11 +45,7 @@ void set_u32(Bytes& bytes, std::size_t offset, std::uint32_t value) {
   std::memcpy(bytes.data() + offset, &value, sizeof value);
 }
 
-Bytes exit_bytes() {
-  abi::news_exit exit{};
-  exit.header.kind = abi::NEWS_EXIT;
-  return bytes_of(exit);
-}
+Bytes sign_bytes(std::uint32_t kind) { return bytes_of(message<abi::news_sign>(kind)); }
 
 std::vector<Bytes> one_of_each() {
   return {bytes_of(message<abi::news_fork>(abi::NEWS_FORK)),
@@ -57,7 +53,8 @@ std::vector<Bytes> one_of_each() {
           bytes_of(message<abi::news_process>(abi::NEWS_END)),
           bytes_of(message<abi::news_process>(abi::NEWS_STATE)),
           bytes_of(message<abi::news_live>(abi::NEWS_LIVE)),
-          exit_bytes()};
+          sign_bytes(abi::NEWS_EXIT),
+          sign_bytes(abi::NEWS_PEAK)};
 }
 
 template <typename T>
@@ -106,6 +103,20 @@ TEST_CASE("exec news: file name and words, cut or whole, none at all") {
   CHECK((nothing.image->exe.empty() && nothing.image->argv.empty() && !nothing.image->argv_truncated));
 }
 
+TEST_CASE("news of a time that cannot be is refused") {
+  auto fork = message<abi::news_fork>(abi::NEWS_FORK);
+  auto exec = message<abi::news_exec>(abi::NEWS_EXEC);
+  auto end = message<abi::news_process>(abi::NEWS_END);
+  fork.start_ns = exec.header.time_ns = end.info.start_ns = (std::uint64_t{1} << 62) - 1;
+  CHECK(decode(bytes_of(fork)));
+  CHECK(decode(bytes_of(exec)));
+  CHECK(decode(bytes_of(end)));
+  fork.start_ns = exec.header.time_ns = end.info.end_ns = std::uint64_t{1} << 62;
+  CHECK_FALSE(decode(bytes_of(fork)));
+  CHECK_FALSE(decode(bytes_of(exec)));
+  CHECK_FALSE(decode(bytes_of(end)));
+}
+
 TEST_CASE("live and exit news") {
   auto live = message<abi::news_live>(abi::NEWS_LIVE);
   live.key = 1;
@@ -118,7 +129,35 @@ TEST_CASE("live and exit news") {
   CHECK((event.key == 1 && event.cpu_ns == 2 && event.rss_bytes == 3 && event.vsz_bytes == 4));
   CHECK((event.threads == 5 && event.state == live.state));
 
-  decoded<ExitEvent>(exit_bytes());
+  decoded<ExitEvent>(sign_bytes(abi::NEWS_EXIT));
+  decoded<PeakEvent>(sign_bytes(abi::NEWS_PEAK));
+}
+
+TEST_CASE("who sent the signal that ended it: the last one, if the exit status speaks of it, and a process sent it") {
+  auto news = message<abi::news_process>(abi::NEWS_END);
+  news.info.flags = abi::PROC_EXITED;
+  news.info.wait_status = 9 | 0x80;
+  news.info.sender = {.signal = 9, .pid = 77, .uid = 5, .flags = abi::SENDER_KNOWN | abi::SENDER_FINAL, .comm = "0123456789abcde"};
+  std::memset(news.info.sender.comm, 'c', sizeof news.info.sender.comm);
+  auto process = decoded<ProcessEvent>(bytes_of(news)).process;
+  REQUIRE(process.killed_by);
+  CHECK((process.killed_by->pid == 77 && process.killed_by->uid == 5 && process.killed_by->comm == std::string(16, 'c')));
+
+  news.info.flags |= abi::PROC_OOM_VICTIM;  // found by the kernel when it was dying already
+  CHECK_FALSE(decoded<ProcessEvent>(bytes_of(news)).process.oom_victim);
+  news.info.sender.pid = 0;
+  CHECK_FALSE(decoded<ProcessEvent>(bytes_of(news)).process.killed_by->pid);
+
+  news.info.sender.flags = 0;  // the kernel
+  process = decoded<ProcessEvent>(bytes_of(news)).process;
+  CHECK_FALSE(process.killed_by);
+  CHECK(process.oom_victim);
+  news.info.flags = abi::PROC_EXITED;
+  news.info.sender = {.signal = 15, .pid = 77, .uid = 0, .flags = abi::SENDER_KNOWN, .comm = "a"};
+  process = decoded<ProcessEvent>(bytes_of(news)).process;
+  CHECK((!process.killed_by && !process.oom_victim));
+  news.info.wait_status = 15 << 8;  // an exit code
+  CHECK_FALSE(decoded<ProcessEvent>(bytes_of(news)).process.killed_by);
 }
 
 TEST_CASE("process news: identity, names that fill their array, what sets an end apart from a state") {
@@ -136,10 +175,14 @@ TEST_CASE("process news: identity, names that fill their array, what sets an end
   news.info.uid = 10;
   news.info.sid = 11;
   news.info.flags = abi::PROC_EXITED | abi::PROC_ADOPTED;
+  news.info.tree_peak = 12;
+  news.info.rss_at_tree_peak = 13;
+  news.info.image_at_tree_peak = 14;
   std::memset(news.info.comm, 'c', sizeof news.info.comm);
   auto event = decoded<ProcessEvent>(bytes_of(news));
   CHECK((event.key == 1 && event.image_id == 2 && event.start_boot_ns == 3 && event.end_boot_ns == 4));
   CHECK((event.final && event.exited));
+  CHECK((event.tree_peak == 12 && event.rss_at_tree_peak == 13 && event.image_at_tree_peak == 14));
   const Process& process = event.process;
   CHECK((process.pid == 6 && process.ppid == 7 && process.depth == 8 && process.num_execs == 9));
   CHECK((process.uid == 10u && process.sid == 11 && process.cgroup_id == 5u && process.adopted));
@@ -156,6 +199,18 @@ TEST_CASE("process news: identity, names that fill their array, what sets an end
   CHECK(event.process.comm == "short");
   news.info.pid_ns = 0;
   CHECK_FALSE(decoded<ProcessEvent>(bytes_of(news)).process.pid_ns);
+}
+
+TEST_CASE("what a sampler cannot know of a process is absent") {
+  auto news = message<abi::news_process>(abi::NEWS_END);
+  news.info.flags = abi::PROC_EXITED | abi::PROC_STATUS_UNKNOWN;
+  news.info.num_execs = news.info.depth = news.info.uid = ABI_ABSENT_U32;
+  news.info.cgroup_id = ABI_ABSENT;
+  auto event = decoded<ProcessEvent>(bytes_of(news));
+  const Process& process = event.process;
+  CHECK(event.exited);
+  CHECK_FALSE((process.exit_code || process.exit_signal || process.core_dumped));
+  CHECK_FALSE((process.num_execs || process.depth || process.uid || process.cgroup_id));
 }
 
 TEST_CASE("metrics arrive each in its place; one that was not measured stays absent") {
@@ -236,7 +291,7 @@ TEST_CASE("messages of impossible sizes and unknown kinds are refused") {
       set_u32(wrong, 0, size);
       CHECK_FALSE(decode(wrong));
     }
-    for (std::uint32_t kind : {0u, 7u, 0xffffffffu}) {
+    for (std::uint32_t kind : {0u, 8u, 0xffffffffu}) {
       Bytes wrong = whole;
       set_u32(wrong, 4, kind);
       CHECK_FALSE(decode(wrong));

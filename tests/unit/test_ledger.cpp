@@ -68,7 +68,7 @@ Bytes state_news(Key key, std::uint32_t flags = 0, std::uint64_t cpu = 10, pid_t
   return process_news(abi::NEWS_STATE, key, 0, flags, cpu, pid);
 }
 Bytes exit_news() {
-  abi::news_exit exit{};
+  abi::news_sign exit{};
   exit.header.kind = abi::NEWS_EXIT;
   return bytes_of(exit);
 }
@@ -93,7 +93,7 @@ struct FakeTracer : Tracer {
     auto messages = std::exchange(news, {});
     for (auto& message : messages) sink(message);
   }
-  bool read_live(const Sink& sink) override {
+  bool read_live(const duct_bpf::ProcessTree&, const Sink& sink) override {
     for (auto& message : live) sink(message);
     return live_readable;
   }
@@ -114,6 +114,10 @@ struct FakeTracer : Tracer {
     passes.pop_front();
     return left;
   }
+  void give_up(std::uint64_t key, const Sink& sink) override {
+    given_up.push_back(key);
+    sink(state_news(static_cast<pid_t>(key), abi::PROC_EXITED, ABI_ABSENT));
+  }
   void want_exits() override { exits_wanted++; }
   TracerCounts counts() const override { return counted; }
 
@@ -123,6 +127,7 @@ struct FakeTracer : Tracer {
   std::deque<std::pair<Left, std::vector<Bytes>>> passes;  // what each finish_all leaves and brings
   TracerCounts counted;
   bool live_readable = true;
+  std::vector<std::uint64_t> given_up;
   int states_read = 0, exits_wanted = 0, ends_asked = 0;
 };
 
@@ -173,6 +178,39 @@ TEST_CASE("news become processes, each handed out once with its image and times"
   auto complete = scene.ledger.completeness({.forks = 3, .execs = 2});
   CHECK((complete.forks == 2 && complete.execs == 2 && complete.exits == 3 && complete.alive_at_end == 0));
   CHECK(complete.exact());
+}
+
+TEST_CASE("a peak that was told is taken once") {
+  Scene scene;
+  CHECK_FALSE(scene.ledger.take_peak());
+  abi::news_sign peak{};
+  peak.header.kind = abi::NEWS_PEAK;
+  scene.drain({bytes_of(peak), bytes_of(peak)});
+  CHECK_FALSE(scene.ledger.has_exits());
+  CHECK(scene.ledger.take_peak());
+  CHECK_FALSE(scene.ledger.take_peak());
+}
+
+TEST_CASE("holders of the peak are told by ends and by the states of those that live on") {
+  auto at_peak = [](Bytes bytes, std::uint64_t number, std::uint64_t rss, ImageId image) {
+    abi::news_process news;
+    std::memcpy(&news, bytes.data(), sizeof news);
+    news.info.tree_peak = number;
+    news.info.rss_at_tree_peak = rss;
+    news.info.image_at_tree_peak = image;
+    return bytes_of(news);
+  };
+  Scene scene;
+  scene.drain({fork_news(1), exec_news(1, 5, "sh"), fork_news(2, 5), exec_news(2, 6, "cc"), exec_news(2, 7, "ld"),
+               fork_news(3, 5)});
+  scene.drain({at_peak(end_news(3, 5), 8, 500, 5), at_peak(end_news(2, 7), 9, 300, 6)});
+  scene.tracer.passes.push_back({{.alive = 1}, {}});
+  scene.tracer.states = {at_peak(state_news(1), 9, 100, 0)};
+  scene.ledger.finish(kAtOnce);
+  auto holders = scene.ledger.peak_holders().at(9);
+  REQUIRE(holders.size() == 2);
+  CHECK((holders[0].pid == 2 && holders[0].rss_bytes == 300 && holders[1].pid == 1));
+  CHECK(scene.ledger.peak_holders().at(8).empty());
 }
 
 TEST_CASE("news that was spilled and comes late loses no process") {
@@ -233,7 +271,7 @@ TEST_CASE("a sweep hands out who is at rest, says whether others are not, and li
 TEST_CASE("finish takes what is at rest and asks for no more where all is told") {
   Scene scene;
   scene.drain({fork_news(1)});
-  scene.tracer.passes = {{{0, 0}, {end_news(1)}}};
+  scene.tracer.passes = {{{}, {end_news(1)}}};
   scene.ledger.finish([](std::int64_t) { return true; });
   CHECK(scene.pids() == Pids{1});
   CHECK(scene.tracer.states_read == 0);
@@ -242,7 +280,7 @@ TEST_CASE("finish takes what is at rest and asks for no more where all is told")
 TEST_CASE("finish waits for exits under way while it may, and hands out those alive as they are") {
   Scene scene;
   scene.drain({fork_news(1), fork_news(2), fork_news(3), fork_news(4)});
-  scene.tracer.passes = {{{2, 2}, {end_news(1)}}, {{2, 1}, {end_news(2)}}, {{2, 1}, {}}, {{2, 1}, {}}};
+  scene.tracer.passes = {{{2, {2, 4}}, {end_news(1)}}, {{2, {4}}, {end_news(2)}}, {{2, {4}}, {}}, {{2, {4}}, {}}};
   // 3 is visited twice, its second word counts; 4 is a zombie.
   scene.tracer.states = {state_news(3, 0, 10), state_news(4, abi::PROC_EXITED, 30), state_news(3, 0, 20)};
   int asked = 0;
@@ -263,11 +301,26 @@ TEST_CASE("finish waits for exits under way while it may, and hands out those al
   CHECK(scene.summary().cpu_ns == 10 + 10 + 20 + 30);
 }
 
+TEST_CASE("who exited and is not to be found any more is handed out without numbers") {
+  Scene scene;
+  scene.drain({fork_news(1), fork_news(2)});
+  scene.tracer.passes = {{{0, {1, 2}}, {}}};
+  scene.tracer.states = {state_news(2, abi::PROC_EXITED, 30)};  // a zombie
+  scene.ledger.finish(kAtOnce);
+  CHECK(scene.tracer.given_up == std::vector<std::uint64_t>{1});
+  CHECK(scene.pids() == Pids{1, 2});
+  CHECK(scene.handed_out[0].exit_code == 0);
+  CHECK_FALSE(scene.handed_out[0].usage.cpu_time);
+  CHECK(scene.handed_out[1].usage.cpu_time == 30u);
+  auto complete = scene.ledger.completeness({.forks = 2, .lost_numbers = 1});
+  CHECK((complete.exits == 2 && complete.lost_exits == 1));
+}
+
 TEST_CASE("finish waits for a record between the ledger and the ring") {
   Scene scene;
   scene.tracer.counted.forks = 2;
   scene.drain({fork_news(1), fork_news(2), end_news(1)});
-  scene.tracer.passes = {{{0, 0}, {}}, {{0, 0}, {end_news(2)}}};
+  scene.tracer.passes = {{{}, {}}, {{}, {end_news(2)}}};
   int asked = 0;
   scene.ledger.finish([&](std::int64_t) { return ++asked < 10; });
   CHECK(asked == 1);
@@ -294,7 +347,7 @@ TEST_CASE("an image whose news never came counts as arguments lost") {
 TEST_CASE("who lives on is not waited for") {
   Scene scene;
   scene.drain({fork_news(1)});
-  scene.tracer.passes = {{{1, 0}, {}}};
+  scene.tracer.passes = {{{1}, {}}};
   scene.tracer.states = {state_news(1)};
   scene.ledger.finish([](std::int64_t) {
     FAIL("asked to wait");
@@ -346,7 +399,7 @@ TEST_CASE("adopted processes show what they run, and their earlier CPU time is s
   CHECK(live.at(2).cpu_before_ns == 0);  // forked since: all of it counts
   CHECK(scene.handed_out.empty());
   scene.tracer.states = {state_news(1, abi::PROC_ADOPTED, 600, ::getpid()), state_news(2, 0, 80)};
-  scene.tracer.passes = {{{2, 0}, {}}};
+  scene.tracer.passes = {{{2}, {}}};
   scene.ledger.finish(kAtOnce);
   CHECK(scene.handed_out.size() == 2);
   CHECK(scene.summary().cpu_ns == 100 + 80);

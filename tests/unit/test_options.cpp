@@ -70,6 +70,8 @@ TEST_CASE("options: defaults") {
   CHECK(cli.run.output_prefix == ".duct/logs/{datetime}-{pid}_");
   CHECK(cli.run.sample_interval_s == 1.0);
   CHECK(cli.run.fail_time_s == 3.0);
+  CHECK(cli.run.memory == MemoryMethod::fast);
+  CHECK_FALSE(cli.run.pss);
   CHECK(cli.run.record_types.processes_summary);
   CHECK(cli.log_level == LogLevel::info);
   CHECK_FALSE(cli.colors);
@@ -130,6 +132,8 @@ TEST_CASE("options: values") {
                                "0",
                                "--mode",
                                "current-session",
+                               "--sampler",
+                               "ProcFS",
                                "-unobody",
                                "-l",
                                "Debug",
@@ -158,6 +162,7 @@ TEST_CASE("options: values") {
   CHECK(cli.run.wait_all);
   CHECK(cli.run.drain_time_s == 0);
   CHECK(cli.run.mode == SessionMode::current_session);
+  CHECK(cli.run.sampler == Sampler::procfs);
   CHECK(cli.run.user == "nobody");
   CHECK(cli.log_level == LogLevel::debug);
   CHECK(cli.run.ring_bytes == 64 << 10);
@@ -184,6 +189,15 @@ TEST_CASE("options: empty and repeated values, flags in one word") {
   CHECK(good({"-q", "-l", "debug", "x"}).log_level == LogLevel::none);
 }
 
+TEST_CASE("options: how memory is followed") {
+  CHECK(good({"--memory", "exact", "ls"}).run.memory == MemoryMethod::exact);
+  CHECK(good({"--memory=sampled", "--pss", "ls"}).run.memory == MemoryMethod::sampled);
+  CHECK(good({"--memory", "fast", "ls"}, {{"DUCT_MEMORY", "exact"}}).run.memory == MemoryMethod::fast);
+  CHECK(good({"ls"}, {{"DUCT_MEMORY", "exact"}}).run.memory == MemoryMethod::exact);
+  CHECK(good({"--pss", "ls"}).run.pss);
+  CHECK(good({"--pss", "ls"}).run.command == Words{"ls"});
+}
+
 TEST_CASE("options: errors say what and why") {
   const std::pair<Words, const char*> cases[] = {
       {{}, "COMMAND: missing"},
@@ -204,6 +218,7 @@ TEST_CASE("options: errors say what and why") {
       {{"-c", "spinner", "ls"}, "--capture-outputs: no such choice as 'spinner'"},
       {{"-t", "all,", "ls"}, "--record-types: no such choice as ''"},
       {{"-l", "loud", "ls"}, "--log-level: no such choice as 'loud'"},
+      {{"--memory", "slow", "ls"}, "--memory: no such choice as 'slow'"},
       {{"--clobber=maybe", "ls"}, "--clobber: no such choice as 'maybe'"},
       {{"--attach", "0"}, "--attach: 0 is not in 1 to 4194304"},
       {{"--attach", "-3"}, "--attach: '-3' is not a whole number"},
@@ -327,4 +342,14 @@ TEST_CASE("options: parsing takes less than a millisecond") {
   }
   CAPTURE(best_us);
   CHECK(best_us < most_us);
+}
+
+TEST_CASE("the doctor is asked alone") {
+  CHECK(good({"--doctor"}).doctor);
+  CHECK_FALSE(good({"--doctor"}).json);
+  CHECK(good({"--doctor", "--json"}).json);
+  CHECK(good({"--doctor"}, {{"DUCT_SAMPLE_INTERVAL", "nonsense"}}).doctor);
+  CHECK(error({"--json", "true"}) == "--json: only with --doctor");
+  CHECK(error({"--doctor", "true"}) == "--doctor: takes no COMMAND");
+  CHECK_FALSE(good({"true", "--doctor"}).doctor);
 }

@@ -32,7 +32,7 @@ struct Scene {
     return made;
   }
   ProcessTree::Known end(Key key, ImageId image, std::uint64_t start = 0, bool final = true,
-                         bool exited = true) {
+                         bool exited = true, ImageId at_peak = 0) {
     ProcessEvent event;
     event.key = key;
     event.image_id = image;
@@ -40,6 +40,7 @@ struct Scene {
     event.end_boot_ns = event.start_boot_ns + 500;
     event.final = final;
     event.exited = exited;
+    event.image_at_tree_peak = at_peak;
     event.process.pid = pid(key);
     event.process.comm = "comm";
     return tree.on(std::move(event));
@@ -73,13 +74,38 @@ TEST_CASE("a fork shares its parent's image, an exec renews one's own alone") {
   CHECK(scene.tree.images() == 2);
 
   scene.exec(2, 12, "cc");  // nobody is a shell any more
-  CHECK(shell.expired());
   CHECK(scene.tree.images() == 2);
 
   CHECK(exe_of(scene.end(2, 12)) == "cc");
   CHECK(exe_of(scene.end(1, 11)) == "make");
+  CHECK(shell.expired());
   CHECK(scene.tree.images() == 0);
   CHECK(scene.tree.live().empty());
+}
+
+TEST_CASE("the image at the tree's peak is one of the last that a process was") {
+  auto at_peak = [](ImageId image, ImageId last = 16) {
+    Scene scene;
+    scene.fork(1);
+    for (ImageId id = 10; id <= 16; id++) scene.exec(1, id, "image " + std::to_string(id));
+    auto known = scene.end(1, last, 0, true, true, image);
+    return known.image_at_peak ? known.image_at_peak->exe : "(unknown)";
+  };
+  CHECK(at_peak(16) == "image 16");
+  CHECK(at_peak(15) == "image 15");
+  CHECK(at_peak(12) == "image 12");
+  CHECK(at_peak(11) == "(unknown)");  // so many are not kept
+  CHECK(at_peak(99) == "(unknown)");
+  CHECK(at_peak(17, 17) == "(unknown)");  // the news of its last exec was lost
+
+  Scene scene;
+  scene.fork(1);
+  scene.exec(1, 10, "sh");
+  scene.fork(2, 1, 10);
+  scene.exec(2, 11, "cc");
+  auto child = scene.end(2, 11, 0, true, true, 10);  // its parent's, before its exec
+  REQUIRE(child.image_at_peak);
+  CHECK(child.image_at_peak->exe == "sh");
 }
 
 TEST_CASE("an end hands out the process with wall times, and what was known of it while it lived") {

@@ -156,8 +156,11 @@ Summary full_summary() {
   summary.max_processes = 2;
   summary.cpu_ns = 1'250'000'000;
   summary.completeness = {.forks = 2, .execs = 1, .exits = 2, .alive_at_end = 1};
-  summary.memory_method = "sampled";
+  summary.peak_holders = {{10, kTime, "cc -c", 3000}, {11, kTime + 1000, "", 2000}};
+  summary.cgroup_memory_peak_bytes = 5000;
+  summary.memory_method = "fast";
   summary.memory_error_bound_bytes = 4096;
+  summary.pss_cpu_s = 0.25;
   return summary;
 }
 
@@ -318,7 +321,7 @@ TEST_CASE("keys that are not known are left out of a process's line") {
   process.comm = "kid";
   process.start_ns = process.end_ns = kTime;
   const Shape least{{"pid", 'i'}, {"ppid", 'i'}, {"start_time", 'f'}, {"end_time", 'f'}, {"wall_time", 'f'},
-                    {"cmd", 's'}, {"comm", 's'}, {"num_execs", 'i'},  {"depth", 'i'}};
+                    {"cmd", 's'}, {"comm", 's'}};
   CHECK(shape(parsed(process_line(process))) == least);
   CHECK(parsed(process_line(process))["cmd"] == "[kid]");
 
@@ -438,8 +441,9 @@ TEST_CASE("info.json has the contract's keys with their types, and ours") {
   CHECK(shape(info["system"]) ==
         Shape{{"cpu_total", 'i'}, {"memory_total", 'i'}, {"hostname", 's'}, {"uid", 'i'}, {"user", 's'}});
   Shape summary = all({"exit_code", "peak_rss", "peak_vsz", "num_samples", "num_reports", "num_processes",
-                       "num_execs", "max_processes", "num_failed", "peak_pss", "exit_signal"},
+                       "num_execs", "max_processes", "num_failed", "num_killed", "num_oom_killed", "peak_pss", "cgroup_memory_peak", "exit_signal"},
                       'i');
+  summary["peak_rss_processes"] = 'l';
   summary.merge(
       all({"wall_clock_time", "average_rss", "average_vsz", "peak_pmem", "average_pmem", "peak_pcpu",
            "average_pcpu", "start_time", "end_time", "cpu_time", "user_time", "system_time", "peak_rss_time"},
@@ -452,7 +456,8 @@ TEST_CASE("info.json has the contract's keys with their types, and ours") {
                                        {"memory_method", 's'},
                                        {"memory_error_bound", 'i'},
                                        {"startup_time", 'f'},
-                                       {"overhead_cpu", 'f'}});
+                                       {"overhead_cpu", 'f'},
+                                       {"pss_cpu", 'f'}});
   Shape complete = all({"forks", "execs", "exits", "alive_at_end", "lost_forks", "lost_execs", "lost_exits",
                         "lost_argv", "spilled"},
                        'i');
@@ -471,6 +476,15 @@ TEST_CASE("info.json has the contract's keys with their types, and ours") {
   CHECK((run["exit_code"] == 0 && run["num_execs"] == 1 && run["peak_rss"] == 1ULL << 40 &&
          run["cpu_time"] == 1.25));
   CHECK(run["start_time"].get<double>() == Approx(1'700'000'000.123456).margin(1e-6));
+  const Json& holders = run["peak_rss_processes"];
+  REQUIRE(holders.size() == 2);
+  CHECK(shape(holders[0]) == Shape{{"pid", 'i'}, {"start_time", 'f'}, {"cmd", 's'}, {"rss", 'i'}});
+  CHECK((holders[0]["pid"] == 10 && holders[0]["cmd"] == "cc -c" && holders[0]["rss"] == 3000));
+  CHECK((holders[1]["pid"] == 11 && holders[1]["rss"] == 2000));
+  // A process's key is its pid and its start: it must be the same number in both records.
+  CHECK(holders[0]["start_time"] == parsed(process_line(full_process()))["start_time"]);
+  CHECK((run["cgroup_memory_peak"] == 5000 && info["tracer"]["pss_cpu"] == 0.25));
+  CHECK(info["tracer"]["memory_method"] == "fast");
   CHECK(info["completeness"]["exact"] == true);
 
   // A reader flattens nested objects by leaf name: ours may not hide con-duct's, nor each other.
@@ -487,6 +501,27 @@ TEST_CASE("info.json has the contract's keys with their types, and ours") {
   }
 }
 
+TEST_CASE("where processes were only seen by samples, info.json has the same keys, and null for what was not counted") {
+  Summary summary = full_summary();
+  Json counted = parsed(info_text(full_info(), summary));
+  summary.completeness.counted = false;
+  Json json = parsed(info_text(full_info(), summary));
+  for (const char* part : {"execution_summary", "tracer", "completeness"}) {
+    std::vector<std::string> before, now;
+    for (auto& [key, value] : counted[part].items()) before.push_back(key);
+    for (auto& [key, value] : json[part].items()) now.push_back(key);
+    CHECK(now == before);
+  }
+  for (const char* name : {"forks", "execs", "exits", "lost_forks", "lost_execs", "lost_exits", "lost_argv", "spilled"}) {
+    INFO(name);
+    CHECK(json["completeness"][name].is_null());
+  }
+  CHECK(json["completeness"]["exact"] == false);
+  CHECK(json["completeness"]["alive_at_end"].is_number());
+  CHECK((json["execution_summary"]["num_execs"].is_null() && json["execution_summary"]["num_failed"].is_null()));
+  CHECK(json["execution_summary"]["num_processes"].is_number());
+}
+
 TEST_CASE("what was not measured is null in info.json, never 0") {
   RunInfo info = full_info();
   info.environment.clear();
@@ -495,12 +530,13 @@ TEST_CASE("what was not measured is null in info.json, never 0") {
   const Json& run = json["execution_summary"];
   for (const char* name :
        {"exit_code", "exit_signal", "peak_rss", "average_rss", "peak_vsz", "average_vsz", "peak_pmem",
-        "average_pmem", "peak_pcpu", "average_pcpu", "peak_rss_time", "peak_pss", "termination"}) {
+        "average_pmem", "peak_pcpu", "average_pcpu", "peak_rss_time", "peak_pss", "cgroup_memory_peak", "termination"}) {
     INFO(name);
     REQUIRE(run.contains(name));
     CHECK(run[name].is_null());
   }
   CHECK(json["tracer"]["memory_error_bound"].is_null());
+  CHECK(run["peak_rss_processes"] == Json::array());
 }
 
 TEST_CASE("a record is exact only where nothing is missing") {

@@ -472,3 +472,82 @@ TEST_CASE("the peak of an adopted process may be from before the run") {
   scene.end(1, process, false);
   CHECK(scene.summary(1000).peak_rss_bytes == 50u);
 }
+
+TEST_CASE("what events say of the tree's memory counts, and not the samples") {
+  Scene scene;
+  scene.fork(1, 0);
+  scene.fork(2, 0);
+  scene.live(1, 0, 500);
+  scene.live(2, 0, 500);  // of two moments: never was there so much at once
+  scene.sample(0);
+  scene.accountant.note_window_peak(600);
+  Report report = scene.report(1000);
+  CHECK(report.totals.rss_bytes == 600);
+  CHECK(report.totals.pmem == Approx(6));
+  CHECK(report.averages.rss_bytes == Approx(1000));
+  scene.accountant.note_tree_peak(600, kStart + 700 * kMs);
+  Summary summary = scene.summary(1000);
+  CHECK(summary.peak_rss_bytes == 600u);
+  CHECK(summary.peak_rss_time_ns == kStart + 700 * kMs);
+  CHECK(summary.peak_pmem == Approx(6));
+}
+
+TEST_CASE("a report's maximum is not one of a window before") {
+  Scene scene;
+  scene.fork(1, 0);
+  scene.live(1, 0, 10);
+  scene.sample(0);
+  scene.accountant.note_window_peak(900);
+  CHECK(scene.report(1000).totals.rss_bytes == 900);
+  scene.live(1, 0, 20);
+  scene.sample(1500);
+  scene.end(1, 1900, 0, 900);  // its own peak was in the first window
+  scene.accountant.note_window_peak(30);
+  Report report = scene.report(2000);
+  CHECK(report.totals.rss_bytes == 30);
+  CHECK(row(report, 1).rss_bytes == 900u);
+  scene.fork(2, 2100);
+  scene.end(2, 2200, 0, 40);
+  CHECK(scene.report(3000).totals.rss_bytes == 40);  // nothing was noted: what is known all the same
+}
+
+TEST_CASE("the peak of the tree is at least that of each process; its moment is the sum's where both agree") {
+  auto peak = [](std::uint64_t of_tree, std::uint64_t of_process) {
+    Scene scene;
+    scene.fork(1, 0);
+    scene.end(1, 800, 0, of_process);
+    scene.accountant.note_tree_peak(of_tree, kStart + 300 * kMs);
+    Summary summary = scene.summary(1000);
+    return std::pair(*summary.peak_rss_bytes, (*summary.peak_rss_time_ns - kStart) / kMs);
+  };
+  CHECK(peak(1600, 800) == std::pair(std::uint64_t{1600}, std::int64_t{300}));
+  CHECK(peak(1600, 1700) == std::pair(std::uint64_t{1700}, std::int64_t{300}));
+  CHECK(peak(1600, 2000) == std::pair(std::uint64_t{2000}, std::int64_t{800}));
+  CHECK(peak(0, 2000) == std::pair(std::uint64_t{2000}, std::int64_t{800}));  // no events
+}
+
+TEST_CASE("physical memory that was taken far from the peak says nothing of it") {
+  auto pss = [](std::initializer_list<std::pair<std::uint64_t, std::uint64_t>> readings) {
+    Scene scene;
+    scene.accountant.note_tree_peak(1000, kStart);
+    for (auto [bytes, rss] : readings) scene.accountant.note_pss(bytes, rss);
+    return scene.summary(1000).peak_pss_bytes;
+  };
+  CHECK_FALSE(pss({}));
+  CHECK_FALSE(pss({{300, 800}}));
+  CHECK(pss({{300, 900}}) == 300u);
+  CHECK(pss({{300, 900}, {250, 1000}, {100, 100}}) == 300u);
+}
+
+TEST_CASE("the physical memory of a process in a report is its highest") {
+  Scene scene;
+  scene.fork(1, 0);
+  scene.live(1, 0, 50);
+  scene.sample(0);
+  CHECK_FALSE(row(scene.report(0), 1).pss_bytes);
+  for (std::uint64_t bytes : {20, 40, 30}) {
+    scene.tree.live().at(1).pss_bytes = bytes;
+    scene.sample(1000);
+  }
+  CHECK(row(scene.report(1000), 1).pss_bytes == 40u);
+}

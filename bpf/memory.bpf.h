@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Resident memory of the tree, kept by events: each process's share of `memory.pages`, the maximum with its time, and
+ * who held how much at it.
+ *
+ * The kernel tells of each change of an address space's counters (rss_stat). Since 6.2 a counter is a common part and
+ * a part for each CPU, folded into the common one when it exceeds a batch. Only when the common part has changed are all
+ * parts summed up: then the sum is exact, and until the next time it is off by less than a batch for each CPU.
+ */
+#ifndef DUCT_BPF_MEMORY_H
+#define DUCT_BPF_MEMORY_H
+
+#include "task_read.bpf.h"
+
+/* Below this an exiting process's memory counts as gone at once; above, as its teardown goes on. */
+#define TEARDOWN_PAGES 1024
+
+/*
+ * What was last seen of the common part of each counter: half of the address and the number, by a hash of the address.
+ * A map of its own, because the tracer would have to fill a global variable of this size.
+ */
+#define SEEN_SPACES 8192
+struct rss_seen {
+	u64 counters[SEEN_SPACES * 4];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct rss_seen);
+} rss_seen SEC(".maps");
+
+/* Tells the tracer of a high that it asked to hear of. */
+static __always_inline void tell_peak(long long pages)
+{
+	struct news_sign peak;
+
+	if (pages <= *(volatile long long *)&peak_wanted_pages)
+		return;
+	*(volatile long long *)&peak_wanted_pages = 1LL << 62;
+	fill_header(&peak.header, NEWS_PEAK, sizeof(peak));
+	bpf_ringbuf_output(&news, &peak, sizeof(peak), BPF_RB_FORCE_WAKEUP);
+}
+
+static __always_inline void note_tree_memory(void)
+{
+	struct cpu_peak *mine = &cpu_peaks[bpf_get_smp_processor_id() & (ABI_MAX_CPUS - 1)];
+	long long pages = *(volatile long long *)&memory.pages;
+	u64 window = *(volatile u64 *)&window_number;
+
+	if (pages < 0 || closed)
+		return;
+	if (mine->window != window || (u64)pages > mine->window_pages) {
+		mine->window = window;
+		mine->window_pages = pages;
+	}
+	if ((u64)pages <= *(volatile u64 *)&memory.peak_pages)
+		return;
+	*(volatile u64 *)&memory.peak_pages = pages;
+	__sync_fetch_and_add(&memory.peak_number, 1);
+	if ((u64)pages > mine->pages) {
+		mine->pages = pages;
+		mine->time_ns = bpf_ktime_get_boot_ns();
+		mine->processes = *(volatile u64 *)&counters.live;
+		mine->threads = *(volatile u64 *)&counters.live_threads;
+	}
+	tell_peak(pages);
+}
+
+/* Before a slot's memory changes: what it was at the tree's maximum, if there has been a new one since the change before. */
+static __always_inline void keep_rss_at_peak(struct process_info *info, long long rss_pages)
+{
+	u64 number = *(volatile u64 *)&memory.peak_number;
+
+	if (info->tree_peak == number)
+		return;
+	info->rss_at_tree_peak = rss_pages > 0 ? rss_pages << page_shift : 0;
+	info->image_at_tree_peak = info->image_id;
+	info->tree_peak = number;
+}
+
+/*
+ * A process has `pages` now. The tree's sum changes by just what the slot does, so that it is the sum of the slots even
+ * where two CPUs do this at once; what a slot is off by is then put right the next time.
+ */
+static __always_inline void set_rss(struct group_slot *slot, long long pages)
+{
+	long long change = pages - *(volatile long long *)&slot->rss_pages;
+
+	if (!change)
+		return;
+	keep_rss_at_peak(&slot->info, slot->rss_pages);
+	__sync_fetch_and_add(&slot->rss_pages, change);
+	__sync_fetch_and_add(&memory.pages, change);
+	if (change < 0)
+		return;
+	if ((u64)pages > slot->peak_pages)
+		slot->peak_pages = pages;
+	note_tree_memory();
+}
+
+/* The common part of a counter, without a helper, as this is the path of every page fault of the machine: `mm` is a typed
+ * pointer of the tracepoint's. Before 6.2 it is what the tracepoint itself tells. */
+static __always_inline u64 rss_common_part(u64 *ctx, struct mm_struct *mm, u32 member)
+{
+	if (!rss_is_percpu())
+		return *(volatile u64 *)&ctx[2]; /* volatile: else clang makes one load of all four, by an address that it works out */
+	switch (member) {
+	case KERNEL_MM_FILEPAGES:
+		return mm->rss_stat[KERNEL_MM_FILEPAGES].count;
+	case KERNEL_MM_ANONPAGES:
+		return mm->rss_stat[KERNEL_MM_ANONPAGES].count;
+	default:
+		return mm->rss_stat[KERNEL_MM_SHMEMPAGES].count;
+	}
+}
+
+static __always_inline struct group_slot *slot_of_task(struct task_struct *task)
+{
+	u64 key = group_key(task);
+
+	return bpf_map_lookup_elem(&groups, &key);
+}
+
+/*
+ * The kernel calls `slot` the owner of memory that it borrowed. It is, once the lender is gone or has executed another
+ * program, and the lender's share with it; not while the lender's leader alone has exited, nor of the tracer's.
+ */
+static __noinline struct group_slot *inherit(struct group_slot *slot)
+{
+	u64 key = slot->lender;
+	struct group_slot *lender = bpf_map_lookup_elem(&groups, &key);
+
+	if (key == tracer_key)
+		return NULL;
+	if (lender && lender->mm == slot->mm) {
+		if (!(lender->info.flags & PROC_EXITED))
+			return lender;
+		set_rss(lender, 0);
+	}
+	slot->info.flags &= ~PROC_BORROWED_MM;
+	slot->lender = 0;
+	return slot;
+}
+
+/* The slot that an address space counts for; NULL: not of the tree, or not (yet) anybody's. */
+static __always_inline struct group_slot *slot_of_memory(struct mm_struct *mm)
+{
+	struct task_struct *current = (struct task_struct *)bpf_get_current_task(), *owner;
+	struct group_slot *slot = slot_of_task(current);
+
+	if (slot && slot->mm == (u64)mm && !(slot->info.flags & PROC_BORROWED_MM))
+		return slot;
+	/* Another's doing: reclaim, a debugger, a process that shares it. Without CONFIG_MEMCG that waits for a sample. */
+	if (!bpf_core_field_exists(mm->owner))
+		return NULL;
+	owner = READ(mm, owner);
+	if (owner != current)
+		slot = owner ? slot_of_task(owner) : NULL;
+	if (!slot || slot->mm != (u64)mm)
+		return NULL;
+	return slot->info.flags & PROC_BORROWED_MM ? inherit(slot) : slot;
+}
+
+/* Its second half, for the few events that matter: not inlined, so that the first saves no registers for it. */
+static __noinline int follow_memory(struct mm_struct *mm)
+{
+	struct group_slot *slot = slot_of_memory(mm);
+	long long pages;
+
+	if (!slot)
+		return 0;
+	pages = rss_pages_exact(mm);
+	if (slot->info.flags & PROC_EXITED) { /* its teardown */
+		if (!slot->rss_pages)
+			return 0;
+		if (pages < TEARDOWN_PAGES)
+			pages = 0;
+	}
+	set_rss(slot, pages);
+	return 0;
+}
+
+SEC("duct_btf_tp/rss_stat")
+int on_rss(u64 *ctx)
+{
+	struct mm_struct *mm = (struct mm_struct *)ctx[0];
+	u32 member = ctx[1] & 3;
+	u64 half = low_half(mm), index = (half * 0x9E3779B97F4A7C15ULL >> 51) * 4 + member, count, mark, *seen;
+	struct rss_seen *table;
+	u32 first = 0;
+
+	if (member == KERNEL_MM_SWAPENTS)
+		return 0;
+	table = bpf_map_lookup_elem(&rss_seen, &first);
+	if (!table)
+		return 0;
+	barrier_var(index); /* 5.10 loses track of its bounds: they are given last */
+	seen = &table->counters[index & (SEEN_SPACES * 4 - 1)];
+	count = rss_common_part(ctx, mm, member);
+	mark = half << 32 | (u32)count;
+	if (!every_rss_event && (*seen == mark || (!count && *seen >> 32 != half))) /* as before; or new, and still small */
+		return 0;
+	*seen = mark;
+	return follow_memory(mm);
+}
+
+#endif

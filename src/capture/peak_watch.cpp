@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "capture/peak_watch.hpp"
+
+#include <algorithm>
+
+#include "capture/machine.hpp"
+
+namespace duct_bpf {
+namespace {
+
+constexpr std::uint64_t kFirstPeakBytes = 8 << 20;  // below, the samples have to do
+constexpr std::int64_t kSettleNs = 5'000'000;       // without growth for so long, or for what a reading takes: a plateau
+constexpr std::int64_t kLongestDelayNs = 60'000'000'000;  // the samples are there as well
+constexpr std::uint64_t kTelling = 128;  // this part of the tree's memory is worth another look
+constexpr int kMostWaits = 8;            // for one that is written to without end
+
+}  // namespace
+
+PeakWatch::PeakWatch(EventLoop& loop, Tracer& tracer, Ledger& ledger, Accountant& accountant)
+    : loop_(loop), tracer_(tracer), ledger_(ledger), accountant_(accountant), start_ns_(monotonic_now_ns()) {
+  tracer_.want_peak_above(kFirstPeakBytes);
+}
+
+// The tree holds more than ever. What of that is shared is told by PSS alone, which is taken when it has stopped to grow
+// for a moment; of a small tree at once, as it may never stop (a build).
+void PeakWatch::on_peak() {
+  auto memory = tracer_.memory();
+  if (!memory) return;
+  tracer_.want_peak_above(memory->peak_bytes + memory->peak_bytes / 16);
+  delay_ns_ = settle_ns(memory->bytes);
+  waits_ = 0;
+  if (tracer_.samples_ready() && physical_.may_glance(run(accountant_.last_tree_cpu_ns()))) {
+    ledger_.read_live();
+    read();
+  }
+  timer_.cancel();  // it may be waiting long, on a plateau below
+  look_later();
+}
+
+std::int64_t PeakWatch::settle_ns(std::uint64_t bytes) const { return std::max(kSettleNs, physical_.price_ns(bytes)); }
+
+// Memory that never stops to grow is read at samples, from what the run has earned alone: the rest is for its plateaus.
+void PeakWatch::on_sample(bool always) {
+  if (always || (near_peak() && physical_.has_earned(run(accountant_.last_tree_cpu_ns())) &&
+                 has_news(physical_.touched_bytes(ledger_.tree()))))
+    read();
+}
+
+void PeakWatch::look_later() {
+  if (auto memory = tracer_.memory()) bytes_before_ = memory->bytes;
+  auto timer = loop_.add_timer(static_cast<std::uint64_t>(delay_ns_), 0, [this](std::uint64_t) {
+    timer_.cancel();
+    if (near_peak()) look();
+  });
+  if (timer) timer_ = std::move(*timer);
+}
+
+void PeakWatch::look() {
+  auto memory = tracer_.memory();
+  if (!memory) return;
+  if (memory->bytes > bytes_before_ + bytes_before_ / kTelling || !tracer_.samples_ready()) {
+    delay_ns_ = settle_ns(memory->bytes);
+  } else {
+    ledger_.drain();
+    ledger_.read_live();
+    auto touched = physical_.touched_bytes(ledger_.tree());
+    bool is_written_to = touched && *touched > touched_before_ + memory->bytes / kTelling;
+    touched_before_ = touched.value_or(0);
+    if (is_written_to && waits_++ < kMostWaits) {
+      delay_ns_ += delay_ns_ / 2;
+    } else {
+      waits_ = 0;
+      if (has_news(touched) && physical_.may_read(run(accountant_.tree_cpu_ns(ledger_.tree())))) read();
+      // Pages that were shared may become a process's own without a change of any sum: look again, ever more seldom.
+      delay_ns_ = std::min(4 * delay_ns_, kLongestDelayNs);
+    }
+  }
+  look_later();
+}
+
+// PSS does not grow by more than what is mapped anew: that raises the sum, or is a page that was faulted in.
+bool PeakWatch::has_news(std::optional<std::uint64_t> touched) const {
+  auto memory = tracer_.memory();
+  if (!memory || !touched) return true;
+  return memory->bytes > bytes_read_ + bytes_read_ / kTelling || *touched > touched_read_ + memory->bytes / kTelling;
+}
+
+bool PeakWatch::near_peak() const {
+  auto memory = tracer_.memory();
+  return !memory || memory->bytes >= memory->peak_bytes - memory->peak_bytes / 16;
+}
+
+PhysicalMemory::Run PeakWatch::run(std::uint64_t tree_cpu_ns) const {
+  auto memory = tracer_.memory();
+  return {ledger_.tree().live().size(), memory ? memory->bytes : 0, monotonic_now_ns() - start_ns_, tree_cpu_ns};
+}
+
+void PeakWatch::read() {
+  if (auto memory = tracer_.memory()) bytes_read_ = memory->bytes;
+  touched_read_ = physical_.touched_bytes_before();
+  if (auto sums = physical_.read(ledger_.tree())) accountant_.note_pss(sums->pss_bytes, sums->rss_bytes);
+}
+
+}  // namespace duct_bpf

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""Faults of the machine and odd users: the command is unharmed, the records are right or say what is missing. What is tested
+elsewhere: duct-bpf killed (test_tracer_death), signals (test_signals), full disks (test_files), slow readers (test_outputs), small
+rings and ledgers (kernel/test_loss), arguments (kernel/test_argv), the clock (kernel/test_clock), memory (kernel/test_storm)."""
+
+import json
+import os
+import resource
+import signal
+import time
+import unittest
+
+import harness
+from harness import fixture
+
+
+class Streams(harness.DuctTest):
+    def test_full_device(self):
+        for words in (["-o", "all"], ["-o", "none"], ["-c", "none"], ["--pty"]):
+            with self.subTest(words), open("/dev/full", "w") as full:
+                process = self.start("--clobber", "--fail-time", "0", *words, "--", "sh", "-c", "echo out; echo err >&2; exit 7", stdout=full, stderr=full)
+                run = self.finish(process)
+                self.assertEqual(run.status, 7)
+                self.assert_exact(run)
+                if "-o" in words:
+                    self.assertEqual((run.read("stdout"), run.read("stderr")), (b"out\n", b"err\n"))
+
+    def test_pipe_that_is_full_and_never_read(self):
+        # The command runs to its end; duct-bpf then waits for its reader, and an interrupt ends that.
+        process = self.start("-q", "--fail-time", "0", "--", "sh", "-c", "seq 100000; touch ended; exit 3")
+        self.wait_for_file("ended")
+        time.sleep(0.2)
+        self.assertIsNone(process.poll())
+        for _ in range(4):
+            os.kill(process.pid, signal.SIGINT)
+            time.sleep(0.05)
+        self.assertEqual(process.wait(30), 3)
+        run = self.finish(process)
+        self.assertEqual(run.read("stdout").count(b"\n"), 100000)
+        self.assert_exact(run)
+
+
+class Disks(harness.DuctTest):
+    def in_namespace(self, script, *words, prefix):
+        """Runs duct-bpf as "$@" of a script with mounts of its own."""
+        return self.duct(*words, prefix=prefix, before=["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh"])
+
+    def test_prefix_on_a_read_only_file_system(self):
+        run = self.in_namespace("mkdir ro && mount -t tmpfs -o ro none ro && \"$@\"", "--", "sh", "-c", "echo out; exit 6", prefix="ro/d_")
+        self.assertEqual((run.status, run.stdout), (6, "out\n"))
+        errors = [line for line in run.stderr.splitlines() if "[ERROR " in line]
+        self.assertEqual(len(errors), 1, run.stderr)
+        self.assertRegex(errors[0], "Read-only file system; the command runs without records")
+
+    def test_no_more_files_can_be_made(self):
+        # Files that are open can be written to; what is put in place by name at the end cannot be made.
+        script = 'mkdir logs && mount -t tmpfs -o nr_inodes=6 none logs && "$@"; code=$?; cp -r logs copied; exit $code'
+        run = self.in_namespace(script, "--fail-time", "0", "--", "sh", "-c", "echo out; exit 6", prefix="logs/d_")
+        self.assertEqual(run.status, 6)
+        self.assertRegex(run.stderr, r"\[ERROR +\] .*info.json.*No space left")
+        run.prefix = "copied/d_"
+        self.assertEqual((run.read("stdout"), run.read("info.json")), (b"out\n", b""))
+        self.assertEqual(len(run.processes), 1)
+
+    def test_files_are_deleted_meanwhile(self):
+        run = self.duct("--fail-time", "0", "--", "sh", "-c", "rm -f d_*; echo out; exit 6")
+        self.assertEqual((run.status, run.stdout), (6, "out\n"))
+        self.assertEqual(run.files(), ["info.json"], "of what was deleted nothing comes back; info.json is put in place by name")
+        self.assertEqual(run.summary["exit_code"], 6)
+
+    def test_directory_is_deleted_meanwhile(self):
+        run = self.duct("--fail-time", "0", "--", "sh", "-c", "rm -r logs; exit 6", prefix="logs/d_")
+        self.assertEqual(run.status, 6)
+        self.assertRegex(run.stderr, r"\[ERROR +\] .*info.json")
+        self.assertFalse(os.path.exists(self.path("logs")))
+
+    def test_working_directory_is_deleted(self):
+        os.mkdir(self.path("gone"))
+        run = self.duct("--fail-time", "0", "-p", self.path("d_"), "--", "sh", "-c", "exit 6", prefix=None, before=["sh", "-c", 'cd gone && rmdir ../gone && exec "$@"', "sh"])
+        run.prefix = "d_"
+        self.assertEqual(run.status, 6)
+        self.assert_exact(run)
+
+
+class Limits(harness.DuctTest):
+    def limited(self, limit, *words):
+        return self.duct("--fail-time", "0", "--clobber", *words, before=["sh", "-c", f'ulimit {limit}; exec "$@"', "sh"])
+
+    @unittest.skipIf(harness.SANITIZED, "the sanitizers need more themselves")
+    def test_too_few_of_something(self):
+        # Either all is right, or it is said in a line or two and the command is not run.
+        ran = 0
+        for limit in ("-n 3", "-n 8", "-n 20", "-n 40", "-n 80", "-v 20000", "-v 60000", "-f 0", "-l 0", "-u 1"):
+            with self.subTest(limit):
+                run = self.limited(limit, "--", "sh", "-c", "touch was-run; exit 6")
+                if os.path.exists(self.path("was-run")):
+                    self.assertEqual(run.status, 6, run.stderr)
+                    os.unlink(self.path("was-run"))
+                    ran += 1
+                else:
+                    self.assertIn(run.status, (1, 126, 127), run.stderr)
+                    self.assertNotIn("terminate called", run.stderr)
+                    if limit not in ("-n 3", "-v 20000"):  # not even its libraries may be loaded
+                        self.assertRegex(run.stderr, r"^\S+ \[(ERROR|CRITICAL) *\] duct-bpf: \S")
+                    self.assertLess(len(run.stderr.splitlines()), 3)
+        self.assertGreater(ran, 2)
+
+    def test_longest_command_line(self):
+        # Of 64 MB the kernel takes 6 at most, and that only with a larger stack.
+        limit = resource.getrlimit(resource.RLIMIT_STACK)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_STACK, limit)
+        if limit[1] != resource.RLIM_INFINITY:
+            self.skipTest("the hard limit of the stack is low")
+        resource.setrlimit(resource.RLIMIT_STACK, (resource.RLIM_INFINITY, limit[1]))
+        words = [f"{i:02}" + "x" * 120_000 for i in range(48)]
+        for max_argv in ("32K", "1M"):
+            with self.subTest(max_argv):
+                run = self.exact("-q", "--clobber", "--max-argv", max_argv, "--", "sh", "-c", 'grep VmHWM /proc/$PPID/status; /bin/true "$@"; exit 0', *words)
+                size = {"32K": 32 << 10, "1M": 1 << 20}[max_argv]
+                child = run.by_cmd("/bin/true")[0]
+                self.assertIs(child["argv_truncated"], True)
+                whole = "\0".join(["/bin/true", *words[1:]])  # the first is $0
+                self.assertEqual("\0".join(child["argv"]), whole[:size])
+                self.assertEqual(len(run.info["command"]), len(" ".join(run.info["command"].split(" "))))
+                self.assertTrue(run.info["command"].endswith(words[-1]), "that of duct-bpf itself is whole")
+                if not harness.SANITIZED:
+                    self.assertLess(int(run.stdout.split()[1]), 120_000, "KiB that duct-bpf takes")
+        with self.assertRaises(OSError):
+            os.posix_spawn("/bin/true", ["true", *(["x" * 120_000] * 540)], os.environ)
+
+    def test_processes_that_rename_themselves(self):
+        script = ("import ctypes, sys\n"
+                  "ctypes.CDLL(None).prctl(15, b'a\\xff\\n\\x1b\"b', 0, 0, 0)\n")
+        run = self.exact("--", "sh", "-c", f"{harness.PYTHON} -c \"$0\" word; perl -e '$0 = \"renamed \" x 100; sleep 1' argument; exit 0", script)
+        python = run.by_cmd(harness.PYTHON)[0]
+        self.assertEqual(python["comm"], 'a\ufffd\n\x1b"b')
+        self.assertEqual(python["argv"][-1], "word")
+        perl = run.by_cmd("perl")[0]
+        self.assertEqual((perl["argv"][0], perl["argv"][-1]), ("perl", "argument"), "as it was executed")
+
+    def test_killed_process_with_an_odd_name(self):
+        # Names come from whoever wants to: no control character reaches the terminal.
+        script = "import ctypes, os, signal\nctypes.CDLL(None).prctl(15, b'\\x1b[31m\\n', 0, 0, 0)\nos.kill(os.getppid(), 9)\n"
+        run = self.duct("--fail-time", "0", "--", "sh", "-c", f'{harness.PYTHON} -c "$0"; exit 0', script)
+        self.assertEqual(run.status, 137)
+        self.assertRegex(run.stderr, r"\nKilled: sh \(pid \d+\) by \?\[31m\? \(pid \d+, uid 0\)\n")
+        self.assertEqual(next(p for p in run.processes if p["depth"] == 0)["killed_by"]["comm"], "\x1b[31m\n")
+
+
+class Stopped(harness.DuctTest):
+    def test_command_stopped_and_continued(self):
+        process = self.start("--s-i", "0.05", "--r-i", "60", "--fail-time", "0", "--", "sh", "-c", "echo $$ > pid.tmp; mv pid.tmp pid; while [ ! -e end ]; do sleep 0.02; done; exit 6")
+        self.wait_for_file("pid", b"\n")
+        command = int(self.text("pid"))
+        os.kill(command, signal.SIGSTOP)
+        self.wait_for(lambda: self.state(command) == "T", "stopped")
+        time.sleep(0.5)
+        self.assertIsNone(process.poll(), "a stop is no end")
+        self.write("end", "")
+        os.kill(command, signal.SIGCONT)
+        run = self.finish(process)
+        self.assertEqual(run.status, 6)
+        self.assert_exact(run)
+        states = {}
+        for report in run.usage:
+            for letter, count in report["processes"].get(str(command), {}).get("stat", {}).items():
+                states[letter[0]] = states.get(letter[0], 0) + count
+        self.assertGreater(states.get("T", 0), 3, states)
+        self.assertGreater(run.summary["wall_clock_time"], 0.5)
+
+
+class Tracers(harness.DuctTest):
+    def test_ten_storms_at_once(self):
+        # From their first moment, on a few CPUs.
+        count = harness.scaled(500)
+        processes = [self.start("--s-i", "0.05", "--r-i", "0.1", "--", fixture("forkstorm"), str(count + i), "0", "8", prefix=f"{i}_") for i in range(10)]
+        for i, process in enumerate(processes):
+            run = self.finish(process)
+            self.assertEqual(run.status, 0, run.stderr)
+            self.assert_exact(run)
+            self.assertEqual(len(run.processes), count + i + 1)
+            self.assertEqual({p["cmd"] for p in run.processes}, {f"{fixture('forkstorm')} {count + i} 0 8"})
+
+    def test_one_inside_another_inside_a_third(self):
+        inner = ["-p", "inner_", "--fail-time", "0", "--", "sh", "-c", f"{fixture('forkstorm')} 100 0 8; exit 5"]
+        middle = ["-p", "middle_", "--fail-time", "0", "--", harness.BIN, *inner]
+        run = self.exact("--", harness.BIN, *middle, prefix="outer_")
+        self.assertEqual(run.status, 5)
+        seen = []
+        for prefix in ("inner_", "middle_", "outer_"):
+            run.prefix = prefix
+            self.assert_exact(run)
+            self.assertEqual(run.summary["exit_code"], 5)
+            seen.append({(p["pid"], p["start_time"]): p for p in run.processes})
+        for smaller, larger in zip(seen, seen[1:]):
+            # All that the inner one saw, its command too, and itself besides. Clocks are turned into wall time once in each.
+            by_pid = {pid: p for (pid, _), p in larger.items()}
+            self.assertLess({pid for pid, _ in smaller}, set(by_pid))
+            for (pid, start), process in smaller.items():
+                other = by_pid[pid]
+                self.assertLess(abs(start - other["start_time"]), 0.001)
+                for key in ("cmd", "cpu_time", "minor_faults", "exit_code", "ppid"):
+                    self.assertEqual(process.get(key), other.get(key), key)
+        self.assertEqual(len(seen[0]), 102)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: MIT
+"""Memory of the tree between the samples: peak, its moment and its holders. Oracle: sizes touched (fixture memory)."""
+
+import os
+import subprocess
+import unittest
+
+import harness
+from harness import fixture
+
+MB = 1 << 20
+MEMORY = fixture("memory")
+
+
+class TreeMemory(harness.DuctTest):
+    def setUp(self):
+        super().setUp()
+        with open("/proc/meminfo") as file:
+            free = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
+        if free < 2500 << 10:
+            self.skipTest("less than 2.5 GB of memory are free")
+
+    def measure(self, *words, options=(), status=0):
+        """A run of the fixture, with what it said of itself."""
+        self.runs = getattr(self, "runs", 0) + 1
+        run = self.exact(*options, "--", MEMORY, *map(str, words), prefix=f"{self.runs}_")
+        self.assertEqual(run.status, status, run.stderr)
+        return run, run.said("memory")[0]
+
+    def assert_peak(self, run, truth, relative=0.01):
+        peak, bound = run.summary["peak_rss"], run.info["tracer"]["memory_error_bound"]
+        error = peak - truth["bytes"]
+        print(f"{self.id().split('.')[-1]}: {peak / MB:.1f} of {truth['bytes'] / MB:.1f} MB, {100 * error / truth['bytes']:+.2f} %, "
+              f"{error / MB:+.2f} MB, bound {bound / MB:.2f} MB", flush=True)
+        self.assert_near(peak, truth["bytes"], 0, relative, "peak_rss")
+        self.assertLessEqual(abs(error), bound + 0.4 * MB, "memory_error_bound")
+
+    def assert_moment(self, run, truth):
+        # The fixture looks at its clock after the last page.
+        self.assertGreaterEqual(run.summary["peak_rss_time"], truth["from"] / 1e9 - 0.005)
+        self.assertLessEqual(run.summary["peak_rss_time"], truth["to"] / 1e9 + 0.01)
+
+    def assert_holders(self, run, count=None):
+        holders, peak = run.summary["peak_rss_processes"], run.summary["peak_rss"]
+        sizes = [h["rss"] for h in holders]
+        self.assertEqual(sizes, sorted(sizes, reverse=True))
+        self.assert_near(sum(sizes), peak, 0, 0.01, "sum over the holders")
+        if count is not None:
+            self.assertEqual(len(holders), count, holders)
+        for holder in holders:
+            process = run.process(holder["pid"])
+            self.assertEqual(process["start_time"], holder["start_time"])
+            self.assertLessEqual(holder["rss"], process["peak_rss"] + MB)
+        return holders
+
+    # --- one process ---
+
+    def test_spikes_between_samples(self):
+        for before in (0, 140, 270, 390):
+            with self.subTest(before=before):
+                run, truth = self.measure("spike", 500, 30, before, 0, options=("--sample-interval", "0.4"))
+                self.assert_peak(run, truth)
+                self.assert_moment(run, truth)
+                (holder,) = self.assert_holders(run, 1)
+                self.assertEqual(holder["pid"], truth["pid"])
+                self.assertEqual(run.info["tracer"]["memory_method"], "fast")
+
+    def test_holder_is_named_by_what_it_ran_then(self):
+        run, truth = self.measure("spike", 200, 30, 20, 0, "/bin/sh", "-c", "exec /bin/true")
+        self.assertEqual(run.process(truth["pid"])["cmd"], "/bin/true")
+        (holder,) = self.assert_holders(run, 1)
+        self.assertEqual(holder["cmd"], f"{MEMORY} spike 200 30 20 0 /bin/sh -c exec /bin/true")
+        self.assert_peak(run, truth)
+
+    def test_small_commands_are_small(self):
+        # Nothing of the tracer's own memory, of which the command is a copy until its exec.
+        run = self.exact("--", MEMORY, "nothing")
+        self.assertLess(run.summary["peak_rss"], 3 * MB)
+        self.assertLess(max(r["totals"]["rss"] for r in run.usage), 3 * MB)
+
+    def test_mapped_file(self):
+        run, truth = self.measure("file", 200)
+        self.assert_peak(run, truth)
+        self.assert_moment(run, truth)
+
+    def test_memfd(self):
+        run, truth = self.measure("memfd", 200)
+        self.assert_peak(run, truth)
+
+    def test_huge_pages(self):
+        run, truth = self.measure("huge", 300)
+        if not truth["pss"]:
+            self.skipTest("the kernel gave no huge pages")
+        self.assert_peak(run, truth)
+
+    def test_threads_at_once(self):
+        run, truth = self.measure("threads", 200, 2)
+        self.assert_peak(run, truth)
+        self.assert_holders(run, 1)
+
+    # --- several ---
+
+    def test_processes_that_overlap(self):
+        run, truth = self.measure("relay", 100, 8, 5)
+        self.assert_near(truth["bytes"], 500 * MB, 8 * MB, 0, "the fixture itself")
+        self.assert_peak(run, truth)
+        self.assert_moment(run, truth)
+        self.assert_holders(run, 6)
+
+    def test_bursts(self):
+        run, truth = self.measure("bursts", 100, 6, 1500)
+        self.assert_peak(run, truth)
+        self.assert_holders(run)
+
+    def test_shared_memory(self):
+        run, truth = self.measure("shared", 200, 9, 150)
+        self.assert_near(truth["bytes"], 1800 * MB, 20 * MB, 0, "the fixture itself")
+        self.assert_peak(run, truth)
+        self.assertGreaterEqual(run.summary["peak_pss"], 200 * MB)
+        self.assertLess(run.summary["peak_pss"], 210 * MB)
+        self.assert_holders(run, 10)
+
+    def test_copies_after_fork(self):
+        run, truth = self.measure("cow", 150, 1000)
+        self.assert_peak(run, truth)
+        self.assert_near(run.summary["peak_pss"], truth["pss"], 3 * MB, 0, "peak_pss")
+
+    def test_large_image_made_small(self):
+        run, truth = self.measure("small", 300)
+        self.assert_peak(run, truth)
+        holders = self.assert_holders(run, 2)
+        self.assertIn("memory small", holders[0]["cmd"])
+        self.assertIn("memory wait", holders[1]["cmd"])
+
+    def test_vfork_and_spawn_from_a_large_parent(self):
+        run, truth = self.measure("spawn", 300, 10, options=("--sample-interval", "0.01"))
+        self.assert_peak(run, truth)
+
+    def test_heir_of_shared_memory(self):
+        # CLONE_VM without CLONE_THREAD: the one that shared its memory is gone.
+        run, truth = self.measure("orphan", 200, 20)
+        self.assert_peak(run, truth)
+        self.assert_holders(run)
+
+    def test_idle_heir_of_shared_memory(self):
+        run, truth = self.measure("orphan", 200, 0, 150, options=("--sample-interval", "0.05"))
+        self.assert_peak(run, truth)
+
+    def test_memory_taken_away(self):
+        for how in ("truncate", "pageout"):
+            with self.subTest(how=how):
+                run, truth = self.measure("taken", how, 200, options=("--sample-interval", "0.05", "--report-interval", "0.1"))
+                if run.said("left")[0]["bytes"] > 20 * MB:
+                    self.skipTest(f"{how}: this kernel does not take it away")
+                self.assert_peak(run, truth)
+                self.assertLessEqual(max(r["totals"]["rss"] for r in run.usage), run.summary["peak_rss"])
+
+    # --- ways to follow it ---
+
+    def test_exact(self):
+        for words in (("relay", 50, 8, 5), ("threads", 100, 2)):
+            with self.subTest(words=words):
+                run, truth = self.measure(*words, options=("--memory", "exact"))
+                self.assertEqual(run.info["tracer"]["memory_method"], "exact")
+                fast, _ = self.measure(*words)
+                bound = run.info["tracer"]["memory_error_bound"]
+                if harness.kernel_version() < (6, 2):  # threads keep something to themselves in either case
+                    self.assert_near(run.summary["peak_rss"], truth["bytes"], bound, 0, "exact")
+                    continue
+                self.assertLess(bound, fast.info["tracer"]["memory_error_bound"])
+                self.assert_peak(run, truth, 0.004)
+                if words[0] == "relay":
+                    self.assert_near(run.summary["peak_rss"], truth["bytes"], 0.4 * MB, 0, "exact")
+
+    def test_sampled(self):
+        run, truth = self.measure("spike", 200, 30, 200, 600, "/bin/true", options=("--sample-interval", "0.5", "--memory", "sampled"))
+        self.assertEqual(run.info["tracer"]["memory_method"], "sampled")
+        self.assertIsNone(run.info["tracer"]["memory_error_bound"])
+        self.assertEqual(run.summary["peak_rss_processes"], [])
+        self.assertLess(max(r["totals"]["rss"] for r in run.usage[:-1]), 10 * MB)
+        # Known of a single process all the same, when it has ended.
+        self.assertGreaterEqual(run.summary["peak_rss"], 200 * MB)
+        run, truth = self.measure("relay", 100, 8, 5, options=("--sample-interval", "30", "--memory", "sampled"))
+        self.assertLess(run.summary["peak_rss"], 110 * MB)
+
+    def test_by_variable(self):
+        run = self.exact("--", "true", env={"DUCT_MEMORY": "sampled"})
+        self.assertEqual(run.info["tracer"]["memory_method"], "sampled")
+
+    # --- reports ---
+
+    def test_a_spike_is_in_its_report_alone(self):
+        second = (MEMORY, "spike", 100, 20, 0, 500)
+        run, _ = self.measure("spike", 200, 20, 350, 500, *second, options=("--sample-interval", "0.1", "--report-interval", "0.2"))
+        sizes = [r["totals"]["rss"] for r in run.usage]
+        self.assertGreaterEqual(len(sizes), 6)
+        for truth, (low, high) in zip(run.said("memory"), ((150, 1000), (20, 150))):
+            found = [size for size in sizes if low * MB < size < high * MB]
+            self.assertTrue(found, sizes)
+            self.assertLessEqual(len(found), 2, "it may begin in one report and end in the next")
+            self.assert_near(max(found), truth["bytes"], 0, 0.01, "totals.rss")
+        for quiet in (sizes[0], sizes[-1]):  # in the last one it ends, long after its spikes
+            self.assertLess(quiet, 20 * MB)
+
+    def test_alive_at_the_end(self):
+        run = self.exact("--", "sh", "-c", f"setsid {MEMORY} spike 150 60000 & sleep 0.4")
+        self.kill_marked()
+        holder = run.summary["peak_rss_processes"][0]
+        self.assertEqual(holder["cmd"], f"{MEMORY} spike 150 60000")
+        self.assertGreaterEqual(holder["rss"], 150 * MB)
+        self.assertIs(run.process(holder["pid"])["alive"], True)
+        self.assert_holders(run)
+
+    def test_attached(self):
+        # 300 MB before, 100 MB at the moment of adoption, then 200.
+        script = f"""
+import mmap, sys, time
+def take(mb):
+    m = mmap.mmap(-1, mb << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, 'MADV_NOHUGEPAGE'): m.madvise(mmap.MADV_NOHUGEPAGE)
+    for page in range(0, mb << 20, 4096): m[page] = 1
+    return m
+take(300).close()
+kept = take(100)
+open({self.path('ready')!r}, 'w').write('x')
+sys.stdin.read(1)
+more = take(100)
+time.sleep(0.05)
+print(next(int(l.split()[1]) for l in open('/proc/self/smaps_rollup') if l.startswith('Rss:')))
+more.close()
+"""
+        for grows in (False, True):
+            with self.subTest(grows=grows):
+                process = subprocess.Popen([harness.PYTHON, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment())
+                try:
+                    self.wait_for_file("ready", b"x")
+                    os.unlink(self.path("ready"))
+                    duct = self.start("--attach", str(process.pid), "--duration", "20" if grows else "0.4", "--sample-interval", "5")
+                    self.wait_for_file("d_usage.jsonl", b"rss")
+                    out = process.communicate(b"x" if grows else None)[0] if grows else None
+                    run = self.finish(duct)
+                    if grows:
+                        self.assert_peak(run, {"bytes": int(out) << 10})
+                    else:
+                        self.assert_near(run.summary["peak_rss"], harness.status_kb(process.pid, "VmRSS") << 10, MB, 0, "as adopted")
+                    self.assertEqual(run.summary["peak_rss_processes"][0]["pid"], process.pid)
+                finally:
+                    process.kill()
+                    process.communicate()
+                    for name in ("d_info.json", "d_usage.jsonl", "d_processes.jsonl"):
+                        if os.path.exists(self.path(name)):
+                            os.unlink(self.path(name))
+
+    # --- physical memory ---
+
+    def test_pss_of_each_process(self):
+        run, truth = self.measure("shared", 60, 4, 700, options=("--pss", "--sample-interval", "0.1", "--report-interval", "0.2"))
+        # In the first report in which all four have it they may still be at it, in the last one they end.
+        held = [r for r in run.usage if [p["rss"] > 60 * MB for p in r["processes"].values()].count(True) == 4]
+        self.assertGreaterEqual(len(held), 3)
+        for process in held[1]["processes"].values():
+            if process["rss"] > 60 * MB:
+                self.assert_near(process["pss"], truth["pss"] / 4, MB, 0, "pss")
+        self.assert_near(run.summary["peak_pss"], truth["pss"], 4 * MB, 0, "peak_pss")
+        self.assertGreater(run.info["tracer"]["pss_cpu"], 0)
+
+    def test_pss_is_not_carried_on(self):
+        run, _ = self.measure("spike", 200, 200, 0, 700, options=("--sample-interval", "0.1", "--report-interval", "0.2"))
+        rows = [p for r in run.usage for p in r["processes"].values() if "pss" in p]
+        self.assertGreater(max(p["pss"] for p in rows), 190 * MB)
+        # Once it may be, where it was read after the last sample that saw as much.
+        self.assertLessEqual(sum(p["pss"] > p["rss"] + MB for p in rows), 1, rows)
+
+    def test_pss_of_a_peak_after_a_plateau(self):
+        script = f"{MEMORY} spike 100 60000 & p=$!; sleep 1.7; {MEMORY} shared 100 4 500; kill $p"
+        run = self.exact("--sample-interval", "10", "--", "sh", "-c", script)
+        self.assert_near(run.summary["peak_rss"], 500 * MB, 15 * MB, 0, "peak_rss")
+        self.assert_near(run.summary["peak_pss"], 200 * MB, 8 * MB, 0, "peak_pss")
+
+    def test_pss_has_a_budget(self):
+        run, truth = self.measure("shared", 150, 10, 3000, options=("--sample-interval", "0.1"))
+        cpu = run.info["tracer"]["pss_cpu"]
+        print(f"pss_cpu {1000 * cpu:.1f} ms of {1000 * run.summary['wall_clock_time']:.0f} ms", flush=True)
+        self.assertGreater(cpu, 0)
+        self.assertLessEqual(cpu, 0.020 + 0.01 * run.summary["wall_clock_time"])
+        self.assert_near(run.summary["peak_pss"], 150 * MB, 8 * MB, 0, "peak_pss")
+
+
+if __name__ == "__main__":
+    harness.main()
