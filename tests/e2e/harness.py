@@ -2,7 +2,8 @@
 """Runs duct-bpf as a user does, in a directory of its own, and reads what it wrote.
 
 DUCT_BPF_BIN: the program; DUCT_BPF_FIXTURES: directory of the fixture programs. Where BPF cannot work a test file
-exits 77 (skipped), or 1 with DUCT_BPF_REQUIRE_BPF=1. Every process that a test starts carries a mark in its
+exits 77 (skipped), or 1 with DUCT_BPF_REQUIRE_BPF=1. DUCT_BPF_TRIES: how often a test case that fails is tried (default: 1):
+for machines that others load, too. Every process that a test starts carries a mark in its
 environment, by which leftovers are found at the end of the test: they are killed, and the test fails.
 """
 
@@ -31,6 +32,7 @@ CPUS = os.cpu_count() or 1
 NOBODY = 65534
 MARK = "DUCT_BPF_TEST_MARK"
 PATIENCE = 120  # seconds for what takes one or two
+TRIES = int(os.environ.get("DUCT_BPF_TRIES", "1"))
 
 
 def fixture(name):
@@ -80,7 +82,17 @@ def main(needs_bpf=True):
         print(f"BPF cannot work here: {why}", file=sys.stderr)
         sys.exit(1 if os.environ.get("DUCT_BPF_REQUIRE_BPF") == "1" else 77)
     os.umask(0o022)
-    unittest.main(verbosity=2)
+    result = unittest.main(verbosity=2, exit=False).result
+    for _ in range(TRIES - 1):
+        # Of a failed subtest the whole case is run again. What failed outside of a case (setUpClass) is not.
+        failed = {getattr(test, "test_case", test) for test, _ in result.failures + result.errors} | set(result.unexpectedSuccesses)
+        if not failed or not all(isinstance(test, unittest.TestCase) for test in failed):
+            break
+        print(f"once more: {', '.join(sorted(test.id() for test in failed))}", file=sys.stderr, flush=True)
+        time.sleep(2)
+        again = unittest.TestSuite(type(test)(test.id().rsplit(".", 1)[1]) for test in failed)
+        result = unittest.TextTestRunner(verbosity=2).run(again)
+    sys.exit(0 if result.wasSuccessful() else 1)
 
 
 # --- a run ---
