@@ -114,6 +114,7 @@ class OtherMachines(harness.DuctTest):
                 self.assertIn(mend, by_name["type data (BTF)"]["mend"])
                 self.assert_run_says(by_name["type data (BTF)"], before)
 
+    @unittest.skipIf(harness.SANITIZED, "the sanitizers need it themselves")
     def test_no_proc(self):
         for cache in ("true", self.NO_CACHE):
             with self.subTest(cache):
