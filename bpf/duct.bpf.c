@@ -451,6 +451,7 @@ __noinline int end_group(u64 task)
 	struct totals_window window;
 	struct task_struct *leader;
 	unsigned int sequence;
+	bool is_another;
 	int threads;
 
 	if (!slot || !(slot->info.flags & PROC_EXITED))
@@ -471,10 +472,14 @@ __noinline int end_group(u64 task)
 	withhold_io(&end.usage, end.info.flags);
 	if (sequence & 1 || sequence != READ(signal, stats_lock.seqcount.seqcount.sequence))
 		return 1;
+	/*
+	 * Freed since, and another's by now: what was read may be anybody's. Asked before the slot is deleted, as on_free
+	 * holds a task back until then: after that nothing does, and what was read is good all the same.
+	 */
+	is_another = (u64)READ(leader, signal) != (u64)signal || READ(leader, start_boottime) != end.info.start_ns;
 	if (!delete_group(key)) /* whoever deletes the slot sends the record: once */
 		return 0;
-	if ((u64)READ(leader, signal) != (u64)signal || READ(leader, start_boottime) != end.info.start_ns) {
-		/* Freed since, and another's by now: what was read may be anybody's. */
+	if (is_another) {
 		usage_absent(&end.usage);
 		count(lost_numbers);
 	}

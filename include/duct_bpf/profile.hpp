@@ -67,7 +67,7 @@ struct LiveProcess {
   std::uint64_t id = 0;        // unique within the run, stable over the life of the process
   pid_t pid = 0;
   std::int64_t start_ns = 0;
-  std::string state;           // as ps prints STAT
+  std::string state;           // as ps prints STAT; what follows is as of this sample
   std::uint64_t cpu_ns = 0;    // since it started
   std::uint64_t rss_bytes = 0;
   std::uint64_t vsz_bytes = 0;
@@ -79,19 +79,19 @@ struct Sample {
   std::uint64_t rss_bytes = 0;      // sum over processes: shared pages count once for each
   std::uint64_t vsz_bytes = 0;
   std::uint64_t tree_cpu_ns = 0;    // of all processes so far, the ended ones included
-  double cpu_percent = 0;           // true rate since the sample before; never above 100 x CPUs
+  double cpu_percent = 0;           // of one CPU: true rate since the sample before; never above 100 x CPUs
 };
 
 struct Completeness {
   bool counted = true;       // false: seen by looking now and then; of the rest only alive_at_end is known
   std::uint64_t forks = 0;   // processes forked in the tree, or adopted; the command itself not counted
-  std::uint64_t execs = 0;
-  std::uint64_t exits = 0;
+  std::uint64_t execs = 0;       // by any process of the tree
+  std::uint64_t exits = 0;       // whose last record came
   std::uint64_t alive_at_end = 0;
-  std::uint64_t lost_forks = 0;
-  std::uint64_t lost_execs = 0;
-  std::uint64_t lost_exits = 0;
-  std::uint64_t lost_argv = 0;
+  std::uint64_t lost_forks = 0;  // processes that are not recorded, nor are their descendants
+  std::uint64_t lost_execs = 0;  // the process is recorded with its image before
+  std::uint64_t lost_exits = 0;  // processes of which no record came, or one without numbers
+  std::uint64_t lost_argv = 0;   // images without their arguments
   std::uint64_t spilled = 0;  // found the ring full and were collected from the spill map: late, not lost
   std::uint64_t lost() const { return lost_forks + lost_execs + lost_exits; }
   bool exact() const { return counted && lost() + lost_argv == 0 && forks + 1 == exits + alive_at_end; }
@@ -119,15 +119,15 @@ struct Summary {
   std::uint64_t num_reports = 0;
   std::optional<std::uint64_t> peak_rss_bytes, peak_vsz_bytes, peak_pss_bytes;
   std::optional<double> average_rss_bytes, average_vsz_bytes;
-  std::optional<double> peak_pmem, average_pmem, peak_pcpu, average_pcpu;
-  std::optional<std::int64_t> peak_rss_time_ns;
-  std::uint64_t num_processes = 0;
-  std::uint64_t num_failed = 0;
+  std::optional<double> peak_pmem, average_pmem, peak_pcpu, average_pcpu;  // % of all memory; % of one CPU, from the ledger
+  std::optional<std::int64_t> peak_rss_time_ns;  // of the tree: the highest sum at one time, by memory_method
+  std::uint64_t num_processes = 0;   // that were recorded, the command among them
+  std::uint64_t num_failed = 0;      // ended with a code other than 0, or by a signal
   std::uint64_t num_killed = 0;      // by another process,
   std::uint64_t num_oom_killed = 0;  // by the kernel, as memory ran out;
   std::string killed, oom_killed;    // and who, in words
-  std::uint64_t max_processes = 0;
-  std::uint64_t cpu_ns = 0, user_ns = 0, system_ns = 0;
+  std::uint64_t max_processes = 0;   // alive at once
+  std::uint64_t cpu_ns = 0, user_ns = 0, system_ns = 0;  // of the whole tree, as the kernel has counted it
   Completeness completeness;
   std::vector<PeakHolder> peak_holders;  // the largest, in order
   std::optional<std::uint64_t> cgroup_memory_peak_bytes;  // the kernel's own, page cache and the tracer included

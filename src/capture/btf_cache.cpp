@@ -18,6 +18,7 @@
 #include <set>
 
 #include "capture/kernel_support.hpp"
+#include "capture/os_error.hpp"
 
 namespace duct_bpf {
 
@@ -65,14 +66,17 @@ std::uint64_t hash_of(std::span<const std::byte> bytes) {
 }
 
 std::vector<std::byte> read_whole(int fd) {
+  constexpr std::size_t kStep = 65536;  // not on the stack: a thread's is as small as the caller's limit
   std::vector<std::byte> bytes;
-  std::byte buffer[65536];
   ssize_t got;
-  while ((got = ::read(fd, buffer, sizeof buffer)) > 0) {
-    bytes.insert(bytes.end(), buffer, buffer + got);
-    if (bytes.size() > kMaxCacheBytes) return {};
-  }
-  return got < 0 ? std::vector<std::byte>{} : bytes;
+  std::size_t size = 0;
+  do {
+    bytes.resize(size + kStep);
+    got = ::read(fd, bytes.data() + size, kStep);
+    if (got < 0 || (size += static_cast<std::size_t>(got)) > kMaxCacheBytes) return {};
+  } while (got > 0);
+  bytes.resize(size);
+  return bytes;
 }
 
 // The kernel's notes hold its build id: two builds with one version string differ here.
@@ -113,7 +117,7 @@ Result<Fd> to_memfd(std::span<const std::byte> bytes) {
   Fd fd(::memfd_create("duct-bpf-btf", MFD_CLOEXEC));
   if (fd) errno = EFBIG;  // where only a part can be written: the limit on the size of files holds for this one, too
   if (!fd || ::write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
-    return Error{ErrorCode::system, "cannot hold the kernel's type data in memory: " + errno_text(errno), ""};
+    return os_error("cannot hold the kernel's type data in memory", errno);
   return fd;
 }
 

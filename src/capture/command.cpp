@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "capture/environment.hpp"
+#include "capture/os_error.hpp"
 
 namespace duct_bpf {
 namespace {
@@ -37,7 +38,7 @@ struct Image {
 };
 
 Error not_found(const std::string& word) {
-  return Error{ErrorCode::not_found, word + ": command not found", ""};
+  return Error{ErrorCode::not_found, (word.empty() ? "''" : word) + ": command not found", ""};
 }
 Error not_runnable(const std::string& word, int error) {
   return os_error(word, error, ErrorCode::not_runnable);
@@ -183,8 +184,7 @@ void wait_for(pid_t pid) {
 Result<std::string> find_command(const std::string& word) {
   struct stat info {};
   if (word.find('/') != std::string::npos) {
-    if (::stat(word.c_str(), &info) != 0)
-      return errno == EACCES ? not_runnable(word, EACCES) : not_found(word);
+    if (::stat(word.c_str(), &info) != 0) return errno == ENOENT ? not_found(word) : not_runnable(word, errno);
     if (S_ISDIR(info.st_mode)) return not_runnable(word, EISDIR);
     if (::faccessat(AT_FDCWD, word.c_str(), X_OK, AT_EACCESS) != 0) return not_runnable(word, errno);
     return word;
@@ -238,7 +238,7 @@ Result<Command> Command::spawn(const CommandPlan& plan) {
   }
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   theirs.reset();
-  if (pid < 0) return os_error("cannot fork", fork_error);
+  if (pid < 0) return os_error("cannot start a process for the command", fork_error);
 
   const auto abandon = [&](Error error) {
     ours.reset();  // the child takes that as the end

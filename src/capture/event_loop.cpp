@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "capture/os_error.hpp"
+
 namespace duct_bpf {
 namespace {
 

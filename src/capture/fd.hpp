@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Owning file descriptors, and failed system calls as text.
+// Owning file descriptors.
 #pragma once
 
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
-#include <string>
 #include <utility>
-
-#include "duct_bpf/error.hpp"
 
 namespace duct_bpf {
 
@@ -41,15 +37,5 @@ class Fd {
  private:
   int fd_ = -1;
 };
-
-inline std::string errno_text(int error) {
-  char buffer[128];
-  return ::strerror_r(error, buffer, sizeof buffer);
-}
-
-// "WHAT: text of errno".
-inline Error os_error(const std::string& what, int error, ErrorCode code = ErrorCode::system) {
-  return Error{code, what + ": " + errno_text(error), ""};
-}
 
 }  // namespace duct_bpf

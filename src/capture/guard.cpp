@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "capture/os_error.hpp"
+
 namespace duct_bpf {
 namespace {
 

@@ -18,6 +18,7 @@
 #include <sstream>
 
 #include "capture/fd.hpp"
+#include "capture/os_error.hpp"
 #include "capture/privilege.hpp"
 
 namespace duct_bpf {
@@ -157,6 +158,19 @@ Fact bpf_call() {
   return fact;
 }
 
+// A program, a map, an event or a file of the run is one each.
+Fact open_files() {
+  constexpr rlim_t kNeeded = 80;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  Fact fact{"open files", limit.rlim_cur == RLIM_INFINITY ? "unlimited" : std::to_string(limit.rlim_cur), FactState::good, "", ""};
+  if (limit.rlim_cur >= kNeeded) return fact;
+  fact.state = FactState::bad;
+  fact.meaning = "the limit on open files is " + fact.value + ", and tracing needs " + std::to_string(kNeeded);
+  fact.mend = "ulimit -n 1024";
+  return fact;
+}
+
 // Before 5.11 maps and programs count against it.
 std::vector<Fact> locked_memory() {
   constexpr rlim_t kNeeded = 64 << 20;
@@ -198,10 +212,11 @@ std::vector<Fact> dear_sysctls() {
 Fact pid_namespace() {
   constexpr const char* kInitial = "pid:[4026531836]";  // PROC_PID_INIT_INO
   Fact fact{"pid namespace", "the machine's", FactState::good, "", ""};
-  if (read_link("/proc/self") != std::to_string(::getpid())) {
-    fact.value = "/proc is not mounted, or is that of another one";
+  if (std::string self = read_link("/proc/self"); self != std::to_string(::getpid())) {
+    fact.value = self.empty() ? "/proc is not mounted" : "/proc is that of another one";
     fact.state = FactState::note;
     fact.meaning = "every process is recorded, without PSS, and what was running before without its arguments";
+    if (self.empty()) fact.meaning += "; what the command prints is captured, but not shown";
     fact.mend = "mount -t proc proc /proc";
   } else if (read_link("/proc/self/ns/pid") != kInitial) {
     fact.value = "one of its own";
@@ -225,7 +240,8 @@ std::string reason_in(const std::string& log) {
   while (at < log.size()) {
     std::size_t end = std::min(log.find('\n', at), log.size());
     std::string line = log.substr(at, end - at);
-    if (!line.empty() && !line.starts_with("processed ") && !line.starts_with("libbpf:")) reason = line;
+    bool words = !line.empty() && !line.starts_with("processed ") && !line.starts_with("libbpf:") && !line.starts_with("--");
+    if (words) reason = line;
     at = end + 1;
   }
   return reason;
@@ -234,7 +250,7 @@ std::string reason_in(const std::string& log) {
 }  // namespace
 
 std::vector<Fact> required_facts() {
-  std::vector<Fact> facts{user_namespace(), privilege(), kernel(), type_data(), lockdown(), bpf_call()};
+  std::vector<Fact> facts{user_namespace(), privilege(), kernel(), type_data(), lockdown(), bpf_call(), open_files()};
   for (Fact& fact : locked_memory()) facts.push_back(std::move(fact));
   return facts;
 }
@@ -245,14 +261,20 @@ std::vector<Fact> other_facts() {
   return facts;
 }
 
+Result<void> check_limits() {
+  Fact files = open_files();
+  if (files.state == FactState::bad) return Error{ErrorCode::no_bpf, files.meaning, files.mend};
+  return {};
+}
+
 Error explain_load_failure(int failure, const std::string& log) {
   for (const Fact& fact : required_facts())
     if (fact.state == FactState::bad) return {ErrorCode::no_bpf, fact.meaning, fact.mend};
   std::string detail = reason_in(log);
-  return {ErrorCode::no_bpf,
-          "BPF programs cannot be loaded on kernel " + kernel_release() + ": " + errno_text(failure) +
-              (detail.empty() ? "" : " (" + detail + ")"),
-          "duct-bpf --doctor looks for the cause; --log-level DEBUG shows the kernel's own words"};
+  Error error = os_error("BPF programs cannot be loaded on kernel " + kernel_release(), failure, ErrorCode::no_bpf);
+  if (!detail.empty()) error.message += " (" + detail + ")";
+  if (error.hint.empty()) error.hint = "duct-bpf --doctor looks for the cause; --log-level DEBUG shows the kernel's own words";
+  return error;
 }
 
 }  // namespace duct_bpf

@@ -16,6 +16,9 @@ std::vector<Fact> required_facts();
 // What changes a run, or only tells where we are.
 std::vector<Fact> other_facts();
 
+// Those of them that would also keep a run's files from being made: asked before anything is.
+Result<void> check_limits();
+
 // The reason that loading failed with errno `failure`; `log` is libbpf's, for when nothing simpler explains it.
 Error explain_load_failure(int failure, const std::string& log);
 

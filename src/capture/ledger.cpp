@@ -33,10 +33,12 @@ void Ledger::on_message(std::span<const std::byte> message) {
                  [&](const ExecEvent& exec) { tree_.on(exec); },
                  [&](const LiveEvent& live) { tree_.on(live); },
                  [&](ProcessEvent& process) {
-                   if (process.final)
-                     hand_out(std::move(process));
-                   else
+                   if (!process.final) {
                      states_.push_back(std::move(process));
+                     return;
+                   }
+                   if (reading_states_) ended_meanwhile_.insert(process.key);
+                   hand_out(std::move(process));
                  },
                  [&](const ExitEvent&) { has_exits_ = true; },
                  [&](const PeakEvent&) { has_peak_ = true; },
@@ -112,13 +114,35 @@ void Ledger::finish(const std::function<bool(std::int64_t)>& may_wait) {
     if ((left.exiting.empty() && !missing) || !may_wait(monotonic_now_ns())) break;
     ::poll(nullptr, 0, 1);
   }
-  if (!left.alive && left.exiting.empty()) return;
+  if (left.alive || !left.exiting.empty()) record_left(left);
+}
+
+void Ledger::record_left(const Tracer::Left& left) {
+  constexpr int kMostLooks = 100;
   states_.clear();
+  reading_states_ = true;
   tracer_.read_states([this](std::span<const std::byte> message) { on_message(message); });
-  drain();  // an exec that came meanwhile: its image is what the states speak of
+  auto is_told = [&](Key key) {
+    return ended_meanwhile_.contains(key) || std::any_of(states_.begin(), states_.end(), [&](auto& state) { return state.key == key; });
+  };
+  auto is_missing = [&](Key key) { return !is_told(key); };
+  // What the ledger says of an exec, and that of an end, is there a moment before the message.
+  auto on_its_way = [&] {
+    drain();
+    TracerCounts counts = tracer_.counts();
+    auto without_image = std::count_if(states_.begin(), states_.end(), [&](const ProcessEvent& state) {
+      return state.image_id && state.process.num_execs.value_or(0) && !tree_.has_image(state.image_id);
+    });
+    return (counts.counted && missing_images_ + static_cast<std::uint64_t>(without_image) > counts.lost_argv) ||
+           std::any_of(left.exiting.begin(), left.exiting.end(), is_missing);
+  };
+  for (int looks = 0; on_its_way() && looks < kMostLooks; looks++) ::poll(nullptr, 0, 1);
   for (Key key : left.exiting)
-    if (std::none_of(states_.begin(), states_.end(), [&](const ProcessEvent& state) { return state.key == key; }))
-      tracer_.give_up(key, [this](std::span<const std::byte> message) { on_message(message); });
+    if (is_missing(key)) tracer_.give_up(key, [this](std::span<const std::byte> message) { on_message(message); });
+  // One that was on its way out when it was adopted, and whose exit had gone by: it was never there.
+  never_there_ += static_cast<std::uint64_t>(std::count_if(left.adopted.begin(), left.adopted.end(), is_missing));
+  // Who ended since has been handed out with its final numbers.
+  std::erase_if(states_, [&](const ProcessEvent& state) { return ended_meanwhile_.contains(state.key); });
   // A group may be visited twice in a pass when its threads come and go: the last word counts.
   std::reverse(states_.begin(), states_.end());
   std::stable_sort(states_.begin(), states_.end(), [](auto& a, auto& b) { return a.key < b.key; });
@@ -126,10 +150,6 @@ void Ledger::finish(const std::function<bool(std::int64_t)>& may_wait) {
                 states_.end());
   auto states = std::move(states_);
   states_.clear();
-  // One that was on its way out when it was adopted, and whose exit had gone by: it was never there.
-  for (Key key : left.adopted)
-    if (std::none_of(states.begin(), states.end(), [&](const ProcessEvent& state) { return state.key == key; }))
-      never_there_++;
   for (ProcessEvent& state : states) hand_out(std::move(state));
 }
 

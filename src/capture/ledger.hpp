@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <utility>
+#include <unordered_set>
 #include <vector>
 
 #include "capture/tracer.hpp"
@@ -48,6 +49,7 @@ class Ledger {
  private:
   void on_message(std::span<const std::byte> message);
   void hand_out(ProcessEvent event);
+  void record_left(const Tracer::Left& left);
 
   Tracer& tracer_;
   Accountant& accountant_;
@@ -55,6 +57,8 @@ class Ledger {
   ProcessTree tree_;
   std::vector<Key> adopted_;
   std::vector<ProcessEvent> states_;
+  std::unordered_set<Key> ended_meanwhile_;  // since the states at the end of the run were read
+  bool reading_states_ = false;
   bool has_exits_ = false, has_peak_ = false;
   PeakHolders peak_holders_;
   std::uint64_t ended_ = 0, alive_ = 0, malformed_ = 0, missing_images_ = 0, never_there_ = 0;

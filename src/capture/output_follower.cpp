@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "capture/os_error.hpp"
+
 namespace duct_bpf {
 namespace {
 

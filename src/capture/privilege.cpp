@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "capture/fd.hpp"
+#include "capture/os_error.hpp"
 
 namespace duct_bpf {
 namespace {

@@ -10,6 +10,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "capture/os_error.hpp"
+
 namespace duct_bpf {
 namespace {
 

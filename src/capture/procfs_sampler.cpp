@@ -12,6 +12,7 @@
 
 #include "abi.h"
 #include "capture/machine.hpp"
+#include "capture/os_error.hpp"
 #include "capture/proc_reader.hpp"
 #include "capture/procfs_news.hpp"
 

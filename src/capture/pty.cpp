@@ -11,6 +11,8 @@
 #include <array>
 #include <utility>
 
+#include "capture/os_error.hpp"
+
 namespace duct_bpf {
 namespace {
 

@@ -2,7 +2,6 @@
 // A run from its start to its records: tracer, command, loop, end. The order of the start matters: everything that can
 // refuse to work does so before the command is run, and the tracer is attached before the command is forked.
 #include <signal.h>
-#include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,20 +10,23 @@
 #include <cmath>
 #include <future>
 #include <memory>
+#include <new>
+#include <system_error>
 
 #include "capture/command.hpp"
+#include "capture/command_streams.hpp"
 #include "capture/event_loop.hpp"
 #include "capture/guard.hpp"
+#include "capture/kernel_support.hpp"
 #include "capture/ledger.hpp"
 #include "capture/losses.hpp"
 #include "capture/machine.hpp"
-#include "capture/output_follower.hpp"
+#include "capture/os_error.hpp"
 #include "capture/peak_watch.hpp"
 #include "capture/permission.hpp"
 #include "capture/physical_memory.hpp"
 #include "capture/privilege.hpp"
 #include "capture/procfs_sampler.hpp"
-#include "capture/pty.hpp"
 #include "capture/signals.hpp"
 #include "capture/tracer.hpp"
 #include "capture/user.hpp"
@@ -41,16 +43,13 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kFirstSampleNs = 500'000, kSweepDelayNs = 5'000'000, kSlowestSweepNs = kSecond / 10;
 
-bool shows_stdout(OutputView view) { return view == OutputView::all || view == OutputView::stdout_only; }
-bool shows_stderr(OutputView view) { return view == OutputView::all || view == OutputView::stderr_only; }
-
 class Session final : public LedgerListener {
  public:
   Session(const Options& options, Observer& observer)
       : options_(options),
         observer_(observer),
         signals_(loop_),
-        notifier_(loop_),
+        streams_(loop_, [this](LogLevel level, const std::string& problem) { say(level, problem); }),
         router_(options.mode == SessionMode::new_session || options.pty),
         progress_(options.outputs, STDERR_FILENO) {}
 
@@ -66,8 +65,6 @@ class Session final : public LedgerListener {
   void create_files();
   Result<void> start_command();
   Result<void> start_attached();
-  Result<void> choose_streams(CommandPlan& plan, Fd& null_device);
-  void follow_outputs();
   Result<void> start_timers();
 
   // While it runs.
@@ -84,7 +81,6 @@ class Session final : public LedgerListener {
 
   // End.
   void stop();
-  void drain_outputs();
   void finish_ledger();
   void report_losses(const TracerCounts& counts);
   Outcome conclude();
@@ -97,7 +93,7 @@ class Session final : public LedgerListener {
   Observer& observer_;
   EventLoop loop_;
   Signals signals_;
-  FileNotifier notifier_;
+  CommandStreams streams_;
   SignalRouter router_;
   Progress progress_;
 
@@ -117,8 +113,6 @@ class Session final : public LedgerListener {
   std::optional<Command> command_;
   Fd attached_;  // pidfd
   Guard guard_;
-  std::unique_ptr<Pty> pty_;
-  std::vector<std::unique_ptr<OutputFollower>> followers_;
   Timer first_sample_timer_, sample_timer_, duration_timer_, progress_timer_, sweep_timer_;
 
   std::int64_t start_wall_ns_ = 0, start_monotonic_ns_ = 0, end_monotonic_ns_ = 0;
@@ -155,6 +149,8 @@ Result<void> Session::prepare() {
     command_words_ = options_.command;
   }
   if (auto permitted = check_permission(options_); !permitted) return permitted;
+  if (options_.sampler == Sampler::bpf)
+    if (auto enough = check_limits(); !enough) return enough;
   start_wall_ns_ = wall_now_ns();
   auto prefix = expand_prefix(options_.output_prefix, start_wall_ns_, ::getpid());
   if (!prefix) return prefix.error();
@@ -177,10 +173,21 @@ std::future<Result<std::unique_ptr<Tracer>>> Session::load_tracer() {
   config.memory = options_.memory;
   config.adopts = options_.attach_pid || options_.mode == SessionMode::current_session;
   if (options_.sampler == Sampler::procfs) return std::async(std::launch::deferred, open_procfs_sampler, config);
-  return std::async(std::launch::async, [config] {
+  auto load = [config]() -> Result<std::unique_ptr<Tracer>> {
     use_capabilities();
-    return Tracer::load(config);
-  });
+    try {
+      return Tracer::load(config);
+    } catch (const std::bad_alloc&) {
+      return os_error("the programs cannot be loaded", ENOMEM, ErrorCode::no_bpf);
+    }
+  };
+  try {
+    return std::async(std::launch::async, load);
+  } catch (const std::system_error& refused) {  // the limit on processes, which counts threads
+    std::promise<Result<std::unique_ptr<Tracer>>> failed;
+    failed.set_value(os_error("cannot start the thread that loads the programs", refused.code().value()));
+    return failed.get_future();
+  }
 }
 
 // What is lent to us by our file is for the thread that loads the programs, which has started. This one has none of it from
@@ -214,57 +221,6 @@ void Session::create_files() {
   if (!made) say(LogLevel::error, made.error().message + "; the command runs without records");
 }
 
-// What is captured goes to its file by the command's own hand; what is shown as well is copied from there by us.
-Result<void> Session::choose_streams(CommandPlan& plan, Fd& null_device) {
-  auto choose = [&](int file, bool shown, int& into) -> Result<void> {
-    if (file >= 0) {
-      into = file;
-    } else if (!shown) {
-      if (!null_device) null_device.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
-      if (!null_device) return os_error("cannot open /dev/null", errno);
-      into = null_device.get();
-    }
-    return {};
-  };
-  if (options_.pty) {
-    pty_ = std::make_unique<Pty>(loop_);
-    PtyOptions pty;
-    if (!shows_stdout(options_.outputs)) pty.output_fd = -1;
-    if (plan.user) pty.owner = plan.user->uid;
-    if (files_.stdout_fd() >= 0)
-      pty.sink = [this, broken = false](std::string_view bytes) mutable {
-        if (broken || ::write(files_.stdout_fd(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()))
-          return;
-        broken = true;
-        say(LogLevel::error, "cannot write to " + paths_.stdout_file + ": " + errno_text(errno));
-      };
-    if (auto opened = pty_->open(std::move(pty)); !opened) return opened;
-    plan.pty_slave = pty_->slave();
-    return {};
-  }
-  if (auto out = choose(files_.stdout_fd(), shows_stdout(options_.outputs), plan.stdout_fd); !out) return out;
-  return choose(files_.stderr_fd(), shows_stderr(options_.outputs), plan.stderr_fd);
-}
-
-void Session::follow_outputs() {
-  if (pty_ || !keeps_records_) return;
-  bool opened = false;
-  auto follow = [&](int file, bool shown, int downstream) {
-    if (file < 0 || !shown) return;
-    if (!opened) {
-      if (auto ready = notifier_.open(); !ready) say(LogLevel::warning, ready.error().message + "; output is shown at the end");
-      opened = true;
-    }
-    auto follower = std::make_unique<OutputFollower>(loop_);
-    if (auto following = follower->open(file, downstream, &notifier_); following)
-      followers_.push_back(std::move(follower));
-    else
-      say(LogLevel::warning, "the command's output is captured but cannot be shown: " + following.error().message);
-  };
-  follow(files_.stdout_fd(), shows_stdout(options_.outputs), STDOUT_FILENO);
-  follow(files_.stderr_fd(), shows_stderr(options_.outputs), STDERR_FILENO);
-}
-
 Result<void> Session::start_command() {
   CommandPlan plan;
   plan.argv = options_.command;
@@ -290,9 +246,8 @@ Result<void> Session::start_command() {
   }
   if (options_.on_tracer_death == TracerDeath::is_killed)  // before there is a terminal that it would hold open
     if (auto guarded = guard_.start(*tracer_); !guarded) return guarded;
-  Fd null_device;
-  if (auto streams = choose_streams(plan, null_device); !streams) return streams;
-  follow_outputs();
+  CaptureFiles captured{files_.stdout_fd(), files_.stderr_fd(), paths_.stdout_file};
+  if (auto streams = streams_.open(options_, captured, plan); !streams) return streams;
   plan.before_exec = [this](pid_t) { return renounce(); };
   tracer_->expect_command();
   start_wall_ns_ = now_ns();
@@ -303,8 +258,7 @@ Result<void> Session::start_command() {
   command_.emplace(std::move(*command));
   exec_monotonic_ns_ = command_->exec_time_ns();
   tracer_->command_started(command_->pid(), options_.command, command_path_);
-  if (pty_)
-    if (auto started = pty_->start(); !started) say(LogLevel::warning, started.error().message);
+  streams_.start();
   return loop_.watch(command_->pidfd(), EPOLLIN, [this](std::uint32_t) { on_command_exit(); });
 }
 
@@ -467,16 +421,16 @@ void Session::on_signal(const signalfd_siginfo& info) {
       break;
     case Kind::stop:
       send(decision.signal);
-      if (pty_) pty_->suspend();
+      streams_.suspend();
       signals_.stop_self();
-      if (pty_) pty_->resume();
+      streams_.resume();
       send(SIGCONT);
       break;
     case Kind::resume:
       send(SIGCONT);
       break;
     case Kind::resize:
-      if (pty_) pty_->resize();
+      streams_.resize();
       break;
   }
 }
@@ -508,24 +462,6 @@ void Session::stop_if_all_ended() {
 void Session::stop() {
   if (!end_monotonic_ns_) end_monotonic_ns_ = monotonic_now_ns();
   loop_.stop();
-}
-
-void Session::drain_outputs() {
-  std::size_t waiting = followers_.size() + (pty_ ? 1 : 0);
-  if (!waiting || gave_up_) return;
-  auto done = [&] {
-    if (--waiting == 0) loop_.stop();
-  };
-  bool again = false;
-  for (auto& follower : followers_) {
-    follower->finish(done);
-    again = true;
-  }
-  if (pty_) {
-    pty_->finish(done);
-    again = true;
-  }
-  if (again && waiting) loop_.run();  // an interrupt still gets through, and ends the wait
 }
 
 void Session::finish_ledger() {
@@ -638,7 +574,7 @@ Result<Outcome> Session::run() {
   first_sample_timer_.cancel();
   if (peak_watch_) peak_watch_->stop();
   progress_timer_.cancel();
-  drain_outputs();
+  if (!gave_up_) streams_.drain();
   finish_ledger();
   progress_.clear();
   return conclude();

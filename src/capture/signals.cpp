@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include "capture/os_error.hpp"
 #include "duct_bpf/profile.hpp"
 
 namespace duct_bpf {

@@ -20,6 +20,7 @@
 #include "capture/fd.hpp"
 #include "capture/kernel_support.hpp"
 #include "capture/machine.hpp"
+#include "capture/os_error.hpp"
 #include "capture/privilege.hpp"
 #include "capture/program_loader.hpp"
 #include "capture/watch_list.hpp"
@@ -168,7 +169,8 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   bpf_object_open_opts options{};
   options.sz = sizeof options;
   std::string btf_path = facts->path();
-  options.btf_custom_path = btf_path.c_str();
+  // Where /proc is not mounted libbpf reads the kernel's own.
+  if (::access(btf_path.c_str(), R_OK) == 0) options.btf_custom_path = btf_path.c_str();
   loader_ = std::make_unique<ProgramLoader>(*facts);
   object_ = duct_bpf_obj::open(&options);
   if (!object_) return failure(errno);
@@ -521,7 +523,7 @@ TracerCounts KernelTracer::counts() const {
   for (auto each : object_->bss->cpu_max_live) counts.max_live = std::max<std::uint64_t>(counts.max_live, each);
   counts.missed_forks = missed(object_->progs.on_fork);
   counts.missed_execs = missed(object_->progs.on_exec);
-  counts.missed_exits = missed(object_->progs.on_exit) + missed(object_->progs.on_free);
+  counts.missed_exits = missed(object_->progs.on_exit);  // on_free is not the only one to end a group
   return counts;
 }
 

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <exception>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -185,6 +186,9 @@ int main(int argc, char** argv) {
   if (!is_installed_well()) return 1;
   try {
     return run_program(argc, argv, launched);
+  } catch (const std::bad_alloc&) {
+    print(LogLevel::critical, "out of memory; hint: raise the limit on memory, of this session (ulimit -v) or of this container or job");
+    return 1;
   } catch (const std::exception& bug) {
     print(LogLevel::critical, fmt::format("internal error: {}", bug.what()));
     return 1;

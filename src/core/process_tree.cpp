@@ -16,6 +16,11 @@ void ProcessTree::drop_image(ImageId id) {
   if (found != images_.end() && --found->second.users == 0) images_.erase(found);
 }
 
+bool ProcessTree::has_image(ImageId id) const {
+  auto found = images_.find(id);
+  return found != images_.end() && found->second.image;
+}
+
 void ProcessTree::on(const ForkEvent& fork) {
   LiveEntry& entry = live_[fork.key];
   changes_++;

@@ -67,6 +67,7 @@ class ProcessTree {
   std::unordered_map<Key, LiveEntry>& live() { return live_; }
   const std::unordered_map<Key, LiveEntry>& live() const { return live_; }
   std::uint64_t changes() const { return changes_; }  // another number: processes have come or gone
+  bool has_image(ImageId id) const;           // the news of that exec has come, and somebody still runs it
   std::size_t images() const { return images_.size(); }
   std::int64_t wall_ns(std::uint64_t boot_ns) const { return static_cast<std::int64_t>(boot_ns) + boot_to_wall_ns_; }
 

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "capture/os_error.hpp"
+
 namespace duct_bpf {
 namespace {
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import unittest
 
 import harness
 import test_privilege
@@ -71,6 +72,105 @@ class Doctor(test_privilege.WithCapabilities):
     def test_nobody_reads_it(self):
         with open("/dev/full", "w") as full:
             self.assertEqual(self.doctor(before=[], stdout=full).status, 1)
+
+
+class OtherMachines(harness.DuctTest):
+    """What this machine is not, made of mounts of the test's own."""
+
+    NO_CACHE = "mount -t tmpfs none /var/cache"
+
+    def started_with(self, script):
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script + ' && exec "$@"', "sh"]
+
+    def diagnosis(self, before, status, works):
+        run = self.duct("--doctor", "--json", prefix=None, before=before)
+        diagnosis, by_name = facts(run.stdout)
+        self.assertEqual((run.status, diagnosis["works"]), (status, works), run.stdout)
+        return by_name
+
+    def assert_run_says(self, fact, before):
+        """An error says what the doctor does, in one line, and nothing is run."""
+        run = self.duct("--", "touch", "was-run", prefix="logs/d_", before=before)
+        self.assertEqual(run.status, 1, run.stderr)
+        self.assertIn(f"duct-bpf: {fact['meaning']}; hint: {fact['mend']}\n", run.stderr)
+        self.assertEqual((len(run.stderr.splitlines()), os.path.exists(self.path("was-run"))), (1, False))
+
+    @unittest.skipUnless(os.path.isdir("/sys/kernel/security"), "nowhere to put it")
+    def test_lockdown(self):
+        for modes, state in (("none [integrity] confidentiality", "good"), ("none integrity [confidentiality]", "bad")):
+            with self.subTest(modes):
+                before = self.started_with(f"mount -t tmpfs none /sys/kernel/security && echo '{modes}' > /sys/kernel/security/lockdown")
+                by_name = self.diagnosis(before, 0, True)  # this kernel goes on as before
+                self.assertEqual((by_name["lockdown"]["value"], by_name["lockdown"]["state"]), (modes, state))
+                if state == "bad":
+                    self.assertIn("lockdown=confidentiality", by_name["lockdown"]["mend"])
+
+    def test_no_type_data(self):
+        for hide, mend in (("mount -t tmpfs none /sys/kernel/btf", "CONFIG_DEBUG_INFO_BTF"), ("umount -l /sys", "mount -t sysfs sysfs /sys")):
+            with self.subTest(hide):
+                before = self.started_with(f"{self.NO_CACHE} && {hide}")
+                by_name = self.diagnosis(before, 1, False)
+                self.assertEqual(by_name["type data (BTF)"]["state"], "bad")
+                self.assertIn(mend, by_name["type data (BTF)"]["mend"])
+                self.assert_run_says(by_name["type data (BTF)"], before)
+
+    @unittest.skipIf(harness.SANITIZED, "the sanitizers need it themselves")
+    def test_no_proc(self):
+        for cache in ("true", self.NO_CACHE):
+            with self.subTest(cache):
+                by_name = self.diagnosis(self.started_with(f"{cache} && umount -l /proc"), 0, True)
+                self.assertEqual((by_name["pid namespace"]["state"], by_name["pid namespace"]["value"]), ("note", "/proc is not mounted"))
+        run = self.duct("--fail-time", "0", "--", "sh", "-c", "echo out; exit 6", before=self.started_with("umount -l /proc"))
+        self.assertEqual((run.status, run.read("stdout")), (6, b"out\n"))
+        self.assert_exact(run)
+        self.assertRegex(run.stderr, r"\[WARNING +\] .*captured but cannot be shown")
+
+    def test_dear_sysctls(self):
+        for name, value in (("net/core/bpf_jit_enable", 0), ("kernel/bpf_stats_enabled", 1)):
+            with self.subTest(name):
+                by_name = self.diagnosis(self.started_with(f"echo {value} > value && mount --bind value /proc/sys/{name}"), 0, True)
+                dotted = name.replace("/", ".")
+                self.assertEqual((by_name["sysctl"]["value"], by_name["sysctl"]["state"]), (f"{dotted}={value}", "note"))
+                self.assertEqual(by_name["sysctl"]["mend"], f"sudo sysctl {dotted}={1 - value}")
+
+    def test_seccomp(self):
+        # A filter as containers have it: bpf(2) gives an error, all else is allowed.
+        filtered = (
+            "import ctypes, os, struct, sys\n"
+            "load, jump_if, give, allow, no_new_privs = (0x20, 0, 0, 0), (0x15, 0, 1, {'x86_64': 321, 'aarch64': 280}[os.uname().machine]), 0x00050000, 0x7fff0000, 38\n"
+            "steps = [load, jump_if, (6, 0, 0, give | int(sys.argv[1])), (6, 0, 0, allow)]\n"
+            "code = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *step) for step in steps))\n"
+            "program = struct.pack('HxxxxxxQ', len(steps), ctypes.addressof(code))\n"
+            "assert ctypes.CDLL(None).prctl(22, 2, program, 0, 0) == 0\n"
+            "os.execvp(sys.argv[2], sys.argv[2:])\n"
+        )
+        for error, text in ((1, "Operation not permitted"), (38, "Function not implemented")):
+            with self.subTest(text):
+                before = [harness.PYTHON, "-c", filtered, str(error)]
+                fact = self.diagnosis(before, 1, False)["bpf(2)"]
+                self.assertEqual((fact["state"], fact["value"]), ("bad", "refused"))
+                self.assertIn(f"{text} (by a seccomp filter)", fact["meaning"])
+                self.assertIn("--security-opt seccomp", fact["mend"])
+                self.assert_run_says(fact, before)
+
+    def test_open_files(self):
+        before = ["sh", "-c", 'ulimit -n 79; exec "$@"', "sh"]
+        fact = self.diagnosis(before, 1, False)["open files"]
+        self.assertEqual((fact["value"], fact["state"], fact["mend"]), ("79", "bad", "ulimit -n 1024"))
+        self.assert_run_says(fact, before)
+        self.assertEqual(self.diagnosis(["sh", "-c", 'ulimit -n 80; exec "$@"', "sh"], 0, True)["open files"]["state"], "good")
+
+    def test_nosuid(self):
+        # There the capabilities of a file do not count.
+        script = f'mount -t tmpfs -o nosuid,mode=755 none there && cp {harness.BIN} there/duct-bpf && setcap cap_bpf,cap_perfmon+ep there/duct-bpf && cd there'
+        os.mkdir(self.path("there"))
+        user = ["setpriv", "--reuid", str(harness.NOBODY), "--regid", str(harness.NOBODY), "--clear-groups"]
+        os.chmod(self.dir, 0o755)
+        run = self.duct(prefix=None, before=self.started_with(f"{script} && set -- {' '.join(user)} ./duct-bpf --doctor --json"))
+        fact = facts(run.stdout)[1]["privilege"]
+        self.assertEqual((run.status, fact["state"]), (1, "bad"), run.stderr)
+        self.assertIn("the mount option nosuid", fact["meaning"])
+        self.assertIn("/usr/local/bin", fact["mend"])
 
 
 if __name__ == "__main__":

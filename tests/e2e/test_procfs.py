@@ -161,7 +161,9 @@ class WhatIsNotKnown(ProcfsTest):
     def test_is_absent(self):
         run = self.procfs("sh", "-c", "sleep 0.3; false; sleep 0.3; :")
         for process in run.by_cmd("sleep"):
-            for name in ("exit_code", "exit_signal", "num_execs", "read_bytes", "write_chars", "voluntary_switches", "cgroup_id"):
+            # A machine short of CPU may leave it a zombie for as long as a sample takes to come, and that tells its status.
+            self.assertIn(process.get("exit_code"), (None, 0))
+            for name in ("exit_signal", "num_execs", "read_bytes", "write_chars", "voluntary_switches", "cgroup_id"):
                 self.assertNotIn(name, process)
             self.assertIn("end_time", process)
         complete = dict(run.completeness)

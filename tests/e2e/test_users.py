@@ -37,7 +37,7 @@ class Users(harness.DuctTest):
 
     def test_unknown_user(self):
         run = self.duct("--user", "no-such-user", "--", "touch", "was-run", prefix="logs/d_")
-        self.assertIn(run.status, (1, 2))
+        self.assertEqual((run.status, len(run.stderr.splitlines())), (2, 1), run.stderr)
         self.assertEqual(os.listdir(self.dir), [])
         self.assertIn("no-such-user", run.stderr)
 

@@ -71,6 +71,20 @@ class Words(ShellTest):
         with_value = {f"-{name}" for name in re.findall(r"Fl (\S+) Ar", items)}
         self.assertEqual({o for o in with_value if o.startswith("--")}, {o for o in self.valued if o.startswith("--")})
 
+    def test_manual_has_the_defaults(self):
+        items = re.findall(r"(?ms)^\.It (Fl .*?)\n(.*?)(?=^\.It |^\.El)", read("docs/man/duct-bpf.1"))
+        manual = {name: re.search(r"(?m)^Default:\s+(?:\.Pa )?(\S+?)\.?$", text) for head, text in items for name in re.findall(r"Fl -(-\S+|\w[\w-]+)", head)}
+        checked = 0
+        for name, default in re.findall(r"(?m)^  .*?--([\w-]+) .* \[([^];\s]+)(?:; \w+)?\]$", self.help):
+            if default.startswith("DUCT_") or default == "off":
+                continue
+            with self.subTest(name):
+                self.assertIsNotNone(manual.get(name), "the manual says nothing")
+                number = r"(\d+)\.0$"
+                self.assertEqual(re.sub(number, r"\1", manual[name][1]), re.sub(number, r"\1", default))
+                checked += 1
+        self.assertGreater(checked, 14)
+
     def test_manual_has_the_variables(self):
         documented = set(re.findall(r"(?m)^(?:\.It )?\.?Ev (DUCT_\w+)", read("docs/man/duct-bpf.1")))
         self.assertEqual(documented, set(re.findall(r"DUCT_\w+", self.help)))

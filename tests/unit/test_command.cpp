@@ -80,12 +80,15 @@ TEST_CASE("commands are found as a shell finds them") {
   CHECK(sh->ends_with("/sh"));
   const std::pair<std::string, std::string> failures[] = {
       {"no-such-command-1", "no-such-command-1: command not found"},
-      {"", ": command not found"},
+      {"", "'': command not found"},
       {dir.path + "/missing", dir.path + "/missing: command not found"},
       {"folder", "folder: command not found"},
       {"plain", "plain: Permission denied"},
       {plain, plain + ": Permission denied"},
+      {plain + "/x", plain + "/x: Not a directory"},
+      {dir.path + "/loop", dir.path + "/loop: Too many levels of symbolic links"},
       {dir.path, dir.path + ": Is a directory"}};
+  REQUIRE(::symlink("loop", (dir.path + "/loop").c_str()) == 0);
   for (const auto& [word, message] : failures) {
     auto found = find_command(word);
     REQUIRE_FALSE(found);

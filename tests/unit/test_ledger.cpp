@@ -91,6 +91,10 @@ struct FakeTracer : Tracer {
   int news_fd() const override { return -1; }
   void drain(const Sink& sink) override {
     auto messages = std::exchange(news, {});
+    if (states_read && ++looks && !after_states.empty()) {
+      messages.insert(messages.end(), after_states.front().begin(), after_states.front().end());
+      after_states.pop_front();
+    }
     for (auto& message : messages) sink(message);
   }
   bool read_live(const duct_bpf::ProcessTree&, const Sink& sink) override {
@@ -122,12 +126,14 @@ struct FakeTracer : Tracer {
   TracerCounts counts() const override { return counted; }
 
   std::vector<Bytes> news, live, states;
+  std::deque<std::vector<Bytes>> after_states;  // what each drain after read_states brings
   std::vector<Bytes> at_rest;  // what the next end_exits brings
   bool not_at_rest = false;    // what it says of others
   std::deque<std::pair<Left, std::vector<Bytes>>> passes;  // what each finish_all leaves and brings
   TracerCounts counted;
   bool live_readable = true;
   std::vector<std::uint64_t> given_up;
+  int looks = 0;  // drains after read_states
   int states_read = 0, exits_wanted = 0, ends_asked = 0;
 };
 
@@ -314,6 +320,64 @@ TEST_CASE("who exited and is not to be found any more is handed out without numb
   CHECK(scene.handed_out[1].usage.cpu_time == 30u);
   auto complete = scene.ledger.completeness({.forks = 2, .lost_numbers = 1});
   CHECK((complete.exits == 2 && complete.lost_exits == 1));
+}
+
+TEST_CASE("who ends while the states are read is handed out once, with its final numbers") {
+  Scene scene;
+  scene.drain({fork_news(1), fork_news(2, 0, abi::PROC_ADOPTED), fork_news(3)});
+  Tracer::Left left;
+  left.alive = 3;
+  left.adopted = {2};
+  scene.tracer.passes = {{left, {}}};
+  scene.tracer.states = {state_news(1, 0, 5), state_news(3, 0, 7)};
+  scene.tracer.after_states = {{end_news(1), end_news(2)}};
+  scene.tracer.counted.forks = 3;
+  scene.ledger.finish(kAtOnce);
+  CHECK(scene.pids() == Pids{1, 2, 3});
+  CHECK(scene.handed_out[0].usage.cpu_time == 10u);
+  CHECK(scene.handed_out[2].alive);
+  auto complete = scene.ledger.completeness(scene.tracer.counted);
+  CHECK((complete.exits == 2 && complete.alive_at_end == 1 && complete.exact()));
+}
+
+TEST_CASE("an end on its way is waited for, even where there is no time left") {
+  Scene scene;
+  scene.drain({fork_news(1)});
+  scene.tracer.passes = {{{0, {1}}, {}}};
+  scene.tracer.after_states = {{}, {}, {end_news(1)}};
+  scene.ledger.finish(kAtOnce);
+  CHECK(scene.tracer.given_up.empty());
+  CHECK(scene.pids() == Pids{1});
+  CHECK(scene.handed_out[0].usage.cpu_time == 10u);
+}
+
+TEST_CASE("the image of an exec under way is waited for, but not one that was lost") {
+  Scene scene;
+  scene.drain({fork_news(1)});
+  abi::news_process state{};
+  state.header.kind = abi::NEWS_STATE;
+  state.key = state.info.start_ns = 1;
+  state.info.pid = 1;
+  state.info.image_id = 5;
+  state.info.num_execs = 1;
+  Tracer::Left left;
+  left.alive = 1;
+  scene.tracer.passes = {{left, {}}};
+  scene.tracer.states = {bytes_of(state)};
+  scene.tracer.counted.forks = scene.tracer.counted.execs = 1;
+  SECTION("under way") {
+    scene.tracer.after_states = {{}, {}, {exec_news(1, 5, "/bin/x")}};
+    scene.ledger.finish(kAtOnce);
+    CHECK(scene.exe(0) == "/bin/x");
+    CHECK(scene.tracer.looks == 3);
+    CHECK(scene.ledger.completeness(scene.tracer.counted).exact());
+  }
+  SECTION("lost") {
+    scene.tracer.counted.lost_argv = 1;
+    scene.ledger.finish(kAtOnce);
+    CHECK(scene.tracer.looks == 1);
+    CHECK(scene.ledger.completeness(scene.tracer.counted).lost_argv == 1);
+  }
 }
 
 TEST_CASE("finish waits for a record between the ledger and the ring") {

@@ -19,9 +19,12 @@ TEST_CASE("each cause has a line of its own, with its number") {
   counts.lost_numbers = 14;
   counts.lost_ends = 15;
   counts.lost_argv = 16;
+  counts.missed_forks = 18;
+  counts.missed_execs = 19;
+  counts.missed_exits = 20;
   auto texts = loss_texts(counts, 17);
-  REQUIRE(texts.size() == 7);
-  for (int number = 11; number <= 17; number++) {
+  REQUIRE(texts.size() == 10);
+  for (int number = 11; number <= 20; number++) {
     int lines = 0;
     for (const std::string& text : texts) lines += text.find(std::to_string(number)) != std::string::npos;
     CHECK(lines == 1);
