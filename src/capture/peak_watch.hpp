@@ -29,7 +29,7 @@ class PeakWatch {
   bool near_peak() const;
   bool has_news(std::optional<std::uint64_t> touched) const;  // since the last reading
   PhysicalMemory::Run run(std::uint64_t tree_cpu_ns) const;
-  void read();
+  bool read();  // false: the tree has changed meanwhile, so that the sum is of no one moment
 
   EventLoop& loop_;
   Tracer& tracer_;

@@ -61,7 +61,7 @@ std::uint64_t Accountant::tree_cpu_ns(const ProcessTree& tree) const {
 
 void Accountant::note_pss(std::uint64_t bytes, std::uint64_t rss_bytes) {
   raise(peak_pss_, std::optional(bytes));
-  rss_at_pss_ = std::max(rss_at_pss_, rss_bytes);
+  if (rss_bytes >= nearest_.rss_bytes) nearest_ = {bytes, rss_bytes};
 }
 
 Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
@@ -296,8 +296,10 @@ void Accountant::summarize(Summary& summary) const {
     summary.peak_pmem = percent(peak.bytes, machine_.memory_bytes);
   }
   summary.peak_vsz_bytes = peak_vsz_;
-  // Taken far from the peak it would say nothing of it.
-  if (rss_at_pss_ >= peak.bytes / 8 * 7) summary.peak_pss_bytes = peak_pss_;
+  // Taken far from the peak it would say nothing of it: all that was not there yet may be nobody else's. Within 1/16 is near, as a
+  // maximum makes itself known by being as much above the one before; or what PSS itself would not be far off by.
+  std::uint64_t missing = peak.bytes - std::min(peak.bytes, nearest_.rss_bytes);
+  if (missing <= std::max(peak.bytes / 16, nearest_.pss_bytes / 8)) summary.peak_pss_bytes = peak_pss_;
   if (samples_) {
     auto n = static_cast<double>(samples_);
     summary.average_rss_bytes = run_sum_.rss_bytes / n;

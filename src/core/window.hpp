@@ -130,7 +130,9 @@ class Accountant {
   } sample_peak_, process_peak_, tree_peak_;  // as samples saw it; of a single process; as events tell
   Peak peak_rss() const;
   std::optional<std::uint64_t> peak_vsz_, peak_pss_;
-  std::uint64_t rss_at_pss_ = 0;  // the highest at which PSS was taken
+  struct {
+    std::uint64_t pss_bytes = 0, rss_bytes = 0;
+  } nearest_;  // to the peak that PSS was taken
   std::uint64_t processes_ = 0, failed_ = 0, cpu_ns_ = 0, user_ns_ = 0, system_ns_ = 0;
 };
 
