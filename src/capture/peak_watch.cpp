@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "capture/machine.hpp"
+#include "core/event.hpp"
 
 namespace duct_bpf {
 namespace {
@@ -14,7 +15,7 @@ constexpr std::int64_t kLongestDelayNs = 60'000'000'000;  // the samples are the
 constexpr std::uint64_t kTelling = 128;  // this part of the tree's memory is worth another look
 constexpr std::uint64_t kNear = 16;      // within this part of the peak is near it
 constexpr std::uint64_t kStill = 64;     // by this part it may change while it is read; PSS is off by as much at most
-constexpr int kMostWaits = 8;            // for one that is written to without end
+constexpr int kMostWaits = 8;            // for one that is written to without end, or gets no CPU
 
 }  // namespace
 
@@ -68,7 +69,7 @@ void PeakWatch::look() {
     auto touched = physical_.touched_bytes(ledger_.tree());
     bool is_written_to = touched && *touched > touched_before_ + memory->bytes / kTelling;
     touched_before_ = touched.value_or(0);
-    if (is_written_to && waits_++ < kMostWaits) {
+    if ((is_starved() || is_written_to) && waits_++ < kMostWaits) {
       delay_ns_ += delay_ns_ / 2;
     } else {
       waits_ = 0;
@@ -81,6 +82,17 @@ void PeakWatch::look() {
     }
   }
   look_later();
+}
+
+// On a machine that others load, too, a tree that is about to grow on does not grow for a while.
+bool PeakWatch::is_starved() {
+  const auto& live = ledger_.tree().live();
+  std::uint64_t cpu_ns = accountant_.tree_cpu_ns(ledger_.tree());
+  auto is_runnable = [](auto& each) { return state_text(each.second.state).front() == 'R'; };
+  if (cpu_ns < cpu_before_ns_ + static_cast<std::uint64_t>(kSettleNs) / 2 && std::any_of(live.begin(), live.end(), is_runnable))
+    return true;
+  cpu_before_ns_ = cpu_ns;
+  return false;
 }
 
 // PSS does not grow by more than what is mapped anew: that raises the sum, or is a page that was faulted in.

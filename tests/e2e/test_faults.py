@@ -29,13 +29,16 @@ class Streams(harness.DuctTest):
         # The command runs to its end; duct-bpf then waits for its reader, and an interrupt ends that.
         process = self.start("-q", "--fail-time", "0", "--", "sh", "-c", "seq 100000; touch ended; exit 3")
         self.wait_for_file("ended")
+
+        def children():
+            with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
+                return file.read().split()
+
+        self.wait_for(lambda: not children(), "the command has ended, and duct-bpf knows")
         time.sleep(0.2)
         self.assertIsNone(process.poll())
-        deadline = time.monotonic() + harness.PATIENCE  # of signals that come faster than they are taken the kernel keeps one
-        while process.poll() is None and time.monotonic() < deadline:
-            os.kill(process.pid, signal.SIGINT)
-            time.sleep(0.05)
-        self.assertEqual(process.poll(), 3)
+        os.kill(process.pid, signal.SIGINT)
+        self.assertEqual(process.wait(harness.PATIENCE), 3)
         run = self.finish(process)
         self.assertEqual(run.read("stdout").count(b"\n"), 100000)
         self.assert_exact(run)
