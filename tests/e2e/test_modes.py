@@ -22,7 +22,7 @@ class CurrentSession(harness.DuctTest):
 
     def test_processes_that_lived_before(self):
         # All there, and 0.1 s used, in ticks of the kernel.
-        there = 'until [ -d /proc/$!/task ] && set -- /proc/$!/task/* && [ $# = 4 ] && read -r stat < /proc/$!/stat && set -- $stat && [ ${14} -ge 10 ]; do sleep 0.02; done'
+        there = "until (set -- /proc/$!/task/*; [ $# = 4 ] && set -- $(cat /proc/$!/stat) && [ ${14} -ge 10 ]); do sleep 0.02; done"
         run = self.in_a_session(f"sleep 300 >/dev/null 2>&1 & {harness.until_exec('sleep')}; {fixture('threads')} burn 3 100000 >/dev/null 2>&1 & {there}",
                                 "--", "sh", "-c", f"{fixture('burn')} 20; exit 3")
         self.kill_marked()
