@@ -39,7 +39,7 @@ double Accountant::rate(std::uint64_t tree_cpu_ns, std::int64_t time_ns, std::ui
   return percent(static_cast<double>(used), static_cast<double>(elapsed));
 }
 
-void Accountant::note_window_peak(std::uint64_t bytes) { window_tree_peak_ = bytes; }
+void Accountant::note_window_peak(std::optional<std::uint64_t> bytes) { window_tree_peak_ = bytes; }
 
 void Accountant::note_tree_peak(std::uint64_t bytes, std::int64_t time_ns) { tree_peak_ = {bytes, time_ns}; }
 
@@ -247,7 +247,7 @@ Report Accountant::report(ProcessTree& tree, std::int64_t time_ns) {
 
   report.totals = window_max_;
   if (window_tree_peak_) {
-    report.totals.rss_bytes = static_cast<double>(window_tree_peak_);
+    report.totals.rss_bytes = static_cast<double>(*window_tree_peak_);
   } else {
     // Between the samples there was at least what each single process is known to have held.
     raise(report.totals.rss_bytes, static_cast<double>(window_process_peak_rss_));
@@ -263,7 +263,8 @@ Report Accountant::report(ProcessTree& tree, std::int64_t time_ns) {
   window_start_ns_ = time_ns;
   window_samples_ = 0;
   window_max_ = window_sum_ = {};
-  window_process_peak_rss_ = window_process_peak_vsz_ = window_tree_peak_ = 0;
+  window_process_peak_rss_ = window_process_peak_vsz_ = 0;
+  window_tree_peak_.reset();
   others_ = {};
   floor_cpu_ns_ = floor_rss_bytes_ = 0;
   reports_++;

@@ -509,6 +509,10 @@ TEST_CASE("a report's maximum is not one of a window before") {
   scene.fork(2, 2100);
   scene.end(2, 2200, 0, 40);
   CHECK(scene.report(3000).totals.rss_bytes == 40);  // nothing was noted: what is known all the same
+  scene.fork(3, 3100);
+  scene.end(3, 3200, 0, 40);
+  scene.accountant.note_window_peak(0);
+  CHECK(scene.report(4000).totals.rss_bytes == 0);  // what it had, it had given back before
 }
 
 TEST_CASE("the peak of the tree is at least that of each process; its moment is the sum's where both agree") {
