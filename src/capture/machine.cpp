@@ -9,6 +9,7 @@
 #include <climits>
 #include <ctime>
 #include <fstream>
+#include <limits>
 #include <string_view>
 
 #include "capture/fd.hpp"
@@ -17,6 +18,8 @@
 
 namespace duct_bpf {
 namespace {
+
+constexpr std::int64_t kCloseNs = 10'000;
 
 std::int64_t clock_ns(clockid_t clock) {
   timespec now{};
@@ -39,9 +42,16 @@ std::int64_t monotonic_now_ns() { return clock_ns(CLOCK_MONOTONIC); }
 std::uint64_t boot_now_ns() { return static_cast<std::uint64_t>(clock_ns(CLOCK_BOOTTIME)); }
 
 std::int64_t boot_to_wall_ns() {
-  // The boot clock between two looks at the wall clock: the offset is off by half their distance at most.
-  std::int64_t before = wall_now_ns(), boot = clock_ns(CLOCK_BOOTTIME), after = wall_now_ns();
-  return before + (after - before) / 2 - boot;
+  // The boot clock between two looks at the wall clock: the offset is off by half their distance at most. That may be milliseconds
+  // where we were preempted in between, so the closest of some attempts counts.
+  std::int64_t offset = 0, closest = std::numeric_limits<std::int64_t>::max();
+  for (int attempt = 0; attempt < 10 && closest > kCloseNs; attempt++) {
+    std::int64_t before = wall_now_ns(), boot = clock_ns(CLOCK_BOOTTIME), after = wall_now_ns();
+    if (after < before || after - before >= closest) continue;  // the clock was set; no better
+    closest = after - before;
+    offset = before + closest / 2 - boot;
+  }
+  return offset;
 }
 
 std::string host_name() {

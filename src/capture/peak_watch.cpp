@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "capture/machine.hpp"
+#include "core/event.hpp"
 
 namespace duct_bpf {
 namespace {
@@ -12,7 +13,9 @@ constexpr std::uint64_t kFirstPeakBytes = 8 << 20;  // below, the samples have t
 constexpr std::int64_t kSettleNs = 5'000'000;       // without growth for so long, or for what a reading takes: a plateau
 constexpr std::int64_t kLongestDelayNs = 60'000'000'000;  // the samples are there as well
 constexpr std::uint64_t kTelling = 128;  // this part of the tree's memory is worth another look
-constexpr int kMostWaits = 8;            // for one that is written to without end
+constexpr std::uint64_t kNear = 16;      // within this part of the peak is near it
+constexpr std::uint64_t kStill = 64;     // by this part it may change while it is read; PSS is off by as much at most
+constexpr int kMostWaits = 8;            // for one that is written to without end, or gets no CPU
 
 }  // namespace
 
@@ -26,7 +29,7 @@ PeakWatch::PeakWatch(EventLoop& loop, Tracer& tracer, Ledger& ledger, Accountant
 void PeakWatch::on_peak() {
   auto memory = tracer_.memory();
   if (!memory) return;
-  tracer_.want_peak_above(memory->peak_bytes + memory->peak_bytes / 16);
+  tracer_.want_peak_above(memory->peak_bytes + memory->peak_bytes / kNear);
   delay_ns_ = settle_ns(memory->bytes);
   waits_ = 0;
   if (tracer_.samples_ready() && physical_.may_glance(run(accountant_.last_tree_cpu_ns()))) {
@@ -66,16 +69,30 @@ void PeakWatch::look() {
     auto touched = physical_.touched_bytes(ledger_.tree());
     bool is_written_to = touched && *touched > touched_before_ + memory->bytes / kTelling;
     touched_before_ = touched.value_or(0);
-    if (is_written_to && waits_++ < kMostWaits) {
+    if ((is_starved() || is_written_to) && waits_++ < kMostWaits) {
       delay_ns_ += delay_ns_ / 2;
     } else {
       waits_ = 0;
-      if (has_news(touched) && physical_.may_read(run(accountant_.tree_cpu_ns(ledger_.tree())))) read();
-      // Pages that were shared may become a process's own without a change of any sum: look again, ever more seldom.
-      delay_ns_ = std::min(4 * delay_ns_, kLongestDelayNs);
+      if (has_news(touched) && physical_.may_read(run(accountant_.tree_cpu_ns(ledger_.tree()))) && !read()) {
+        delay_ns_ = settle_ns(memory->bytes);
+      } else {
+        // Pages that were shared may become a process's own without a change of any sum: look again, ever more seldom.
+        delay_ns_ = std::min(4 * delay_ns_, kLongestDelayNs);
+      }
     }
   }
   look_later();
+}
+
+// On a machine that others load, too, a tree that is about to grow on does not grow for a while.
+bool PeakWatch::is_starved() {
+  const auto& live = ledger_.tree().live();
+  std::uint64_t cpu_ns = accountant_.tree_cpu_ns(ledger_.tree());
+  auto is_runnable = [](auto& each) { return state_text(each.second.state).front() == 'R'; };
+  if (cpu_ns < cpu_before_ns_ + static_cast<std::uint64_t>(kSettleNs) / 2 && std::any_of(live.begin(), live.end(), is_runnable))
+    return true;
+  cpu_before_ns_ = cpu_ns;
+  return false;
 }
 
 // PSS does not grow by more than what is mapped anew: that raises the sum, or is a page that was faulted in.
@@ -87,7 +104,7 @@ bool PeakWatch::has_news(std::optional<std::uint64_t> touched) const {
 
 bool PeakWatch::near_peak() const {
   auto memory = tracer_.memory();
-  return !memory || memory->bytes >= memory->peak_bytes - memory->peak_bytes / 16;
+  return !memory || memory->bytes >= memory->peak_bytes - memory->peak_bytes / kNear;
 }
 
 PhysicalMemory::Run PeakWatch::run(std::uint64_t tree_cpu_ns) const {
@@ -95,10 +112,20 @@ PhysicalMemory::Run PeakWatch::run(std::uint64_t tree_cpu_ns) const {
   return {ledger_.tree().live().size(), memory ? memory->bytes : 0, monotonic_now_ns() - start_ns_, tree_cpu_ns};
 }
 
-void PeakWatch::read() {
-  if (auto memory = tracer_.memory()) bytes_read_ = memory->bytes;
+// Processes are read one after the other. What they share is told right only if none maps it or ends meanwhile: of nine that come to
+// share some memory, the first may be seen with all of it, the second with half and so on; of nine that end, one.
+bool PeakWatch::read() {
+  auto before = tracer_.memory();
+  auto sums = physical_.read(ledger_.tree());
+  auto after = tracer_.memory();
+  if (before && after) {
+    auto [low, high] = std::minmax(before->bytes, after->bytes);
+    if (high - low > high / kStill) return false;
+    bytes_read_ = before->bytes;
+  }
   touched_read_ = physical_.touched_bytes_before();
-  if (auto sums = physical_.read(ledger_.tree())) accountant_.note_pss(sums->pss_bytes, sums->rss_bytes);
+  if (sums) accountant_.note_pss(sums->pss_bytes, sums->rss_bytes);
+  return true;
 }
 
 }  // namespace duct_bpf

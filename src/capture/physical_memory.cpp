@@ -21,9 +21,9 @@ std::int64_t thread_cpu_ns() {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-// The line "Pss:   1234 kB".
-std::optional<std::uint64_t> pss_in(std::string_view rollup) {
-  std::size_t at = rollup.find("\nPss:");
+// Of a line "Pss:   1234 kB"; `name` with the newline before it.
+std::optional<std::uint64_t> bytes_in(std::string_view rollup, std::string_view name) {
+  std::size_t at = rollup.find(name);
   if (at == std::string_view::npos) return std::nullopt;
   at = rollup.find_first_of("0123456789", at);
   std::uint64_t kilobytes = 0;
@@ -33,11 +33,15 @@ std::optional<std::uint64_t> pss_in(std::string_view rollup) {
   return kilobytes * 1024;
 }
 
-std::optional<std::uint64_t> pss_of(const ProcReader& proc, pid_t pid) {
+std::optional<PhysicalMemory::Sums> sums_of(const ProcReader& proc, pid_t pid) {
   Fd file = proc.file(pid, "smaps_rollup");
   char text[4096];
   ssize_t size = file ? ::read(file.get(), text, sizeof text) : -1;
-  return size > 0 ? pss_in({text, static_cast<std::size_t>(size)}) : std::nullopt;
+  if (size <= 0) return std::nullopt;
+  std::string_view rollup(text, static_cast<std::size_t>(size));
+  auto pss = bytes_in(rollup, "\nPss:"), rss = bytes_in(rollup, "\nRss:");
+  if (!pss || !rss) return std::nullopt;
+  return PhysicalMemory::Sums{*pss, *rss};
 }
 
 }  // namespace
@@ -71,10 +75,12 @@ std::optional<PhysicalMemory::Sums> PhysicalMemory::read(ProcessTree& tree) {
   for (auto& [key, entry] : tree.live()) {
     entry.pss_bytes.reset();
     if (!entry.rss_bytes) continue;
-    entry.pss_bytes = pss_of(proc_, entry.pid);
-    readings += entry.pss_bytes.has_value();
-    sums.pss_bytes += entry.pss_bytes.value_or(0);
-    sums.rss_bytes += entry.rss_bytes;
+    auto reading = sums_of(proc_, entry.pid);
+    if (!reading) continue;  // it has ended, or may not be looked at
+    readings++;
+    entry.pss_bytes = reading->pss_bytes;
+    sums.pss_bytes += reading->pss_bytes;
+    sums.rss_bytes += reading->rss_bytes;
   }
   std::int64_t cost = thread_cpu_ns() - before;
   spent_ns_ += cost;

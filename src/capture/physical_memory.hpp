@@ -38,8 +38,8 @@ class PhysicalMemory {
   struct Sums {
     std::uint64_t pss_bytes = 0, rss_bytes = 0;
   };
-  // PSS of every process of the tree, kept in its entry; returns the sums. Those of which the last sample saw no
-  // memory (zombies, the children of a vfork) are left out. Empty: no process could be read.
+  // PSS of every process of the tree, kept in its entry; returns the sums over those that could be read, RSS as it was in the same
+  // moment. Those of which the last sample saw no memory (zombies, the children of a vfork) are left out. Empty: no process could be read.
   std::optional<Sums> read(ProcessTree& tree);
   // What the tree's processes have mapped by page faults so far, as far as was looked; grows only. Empty: not looked, they
   // are too many.

@@ -62,6 +62,9 @@ Result<void> Signals::open(Callback callback) {
 Signals::~Signals() {
   if (fd_) loop_.unwatch(fd_.get());
   if (!active_) return;
+  // What came too late to be read was for a command that is over: it is not to kill us in place of our saying how that ended.
+  for (signalfd_siginfo info; ::read(fd_.get(), &info, sizeof info) == sizeof info;) {
+  }
   ::sigaction(SIGPIPE, &old_pipe_, nullptr);
   ::sigaction(SIGXFSZ, &old_file_size_, nullptr);
   ::sigaction(SIGCHLD, &old_child_, nullptr);

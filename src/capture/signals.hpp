@@ -25,7 +25,7 @@ sigset_t current_ignored_signals();
 // While it lives: INT, TERM, HUP, QUIT, TSTP, CONT and WINCH are blocked and come through the loop; SIGPIPE
 // and SIGXFSZ are ignored (what cannot be written is an error, not our end); SIGCHLD is not ignored (else the command's
 // exit status would be thrown away). Signals inherited as ignored stay so and are not reported: under nohup a
-// hang-up means nothing to us, and nothing to the command. The destructor puts everything back.
+// hang-up means nothing to us, and nothing to the command. The destructor puts everything back, and drops what was not read.
 class Signals {
  public:
   using Callback = std::function<void(const signalfd_siginfo&)>;

@@ -119,7 +119,7 @@ class KernelTracer final : public Tracer {
   void want_exits() override { __atomic_store_n(&object_->bss->sweep_wanted, 0u, __ATOMIC_SEQ_CST); }
   TracerCounts counts() const override;
   std::optional<TreeMemory> memory() const override;
-  std::uint64_t take_window_peak() override;
+  std::optional<std::uint64_t> take_window_peak() override;
   void want_peak_above(std::uint64_t bytes) override {
     __atomic_store_n(&object_->data->peak_wanted_pages, static_cast<long long>(bytes / page_bytes_), __ATOMIC_SEQ_CST);
   }
@@ -559,8 +559,8 @@ std::optional<TreeMemory> KernelTracer::memory() const {
   return memory;
 }
 
-std::uint64_t KernelTracer::take_window_peak() {
-  if (memory_method_ == MemoryMethod::sampled) return 0;
+std::optional<std::uint64_t> KernelTracer::take_window_peak() {
+  if (memory_method_ == MemoryMethod::sampled) return std::nullopt;
   std::uint64_t window = object_->bss->window_number, highest = std::max<long long>(window_start_pages_, 0);
   for (const abi::cpu_peak& peak : cpu_peaks())
     if (peak.window == window) highest = std::max<std::uint64_t>(highest, peak.window_pages);

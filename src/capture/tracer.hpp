@@ -101,8 +101,8 @@ class Tracer {
 
   // Empty: memory is known from samples alone.
   virtual std::optional<TreeMemory> memory() const { return std::nullopt; }
-  // The highest memory of the tree since the call before. 0: not known.
-  virtual std::uint64_t take_window_peak() { return 0; }
+  // The highest memory of the tree since the call before. Empty: not known.
+  virtual std::optional<std::uint64_t> take_window_peak() { return std::nullopt; }
   // A maximum above this makes news_fd readable, with a PeakEvent, once.
   virtual void want_peak_above(std::uint64_t) {}
 };

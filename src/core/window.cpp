@@ -39,7 +39,7 @@ double Accountant::rate(std::uint64_t tree_cpu_ns, std::int64_t time_ns, std::ui
   return percent(static_cast<double>(used), static_cast<double>(elapsed));
 }
 
-void Accountant::note_window_peak(std::uint64_t bytes) { window_tree_peak_ = bytes; }
+void Accountant::note_window_peak(std::optional<std::uint64_t> bytes) { window_tree_peak_ = bytes; }
 
 void Accountant::note_tree_peak(std::uint64_t bytes, std::int64_t time_ns) { tree_peak_ = {bytes, time_ns}; }
 
@@ -61,7 +61,7 @@ std::uint64_t Accountant::tree_cpu_ns(const ProcessTree& tree) const {
 
 void Accountant::note_pss(std::uint64_t bytes, std::uint64_t rss_bytes) {
   raise(peak_pss_, std::optional(bytes));
-  rss_at_pss_ = std::max(rss_at_pss_, rss_bytes);
+  if (rss_bytes >= nearest_.rss_bytes) nearest_ = {bytes, rss_bytes};
 }
 
 Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
@@ -247,7 +247,7 @@ Report Accountant::report(ProcessTree& tree, std::int64_t time_ns) {
 
   report.totals = window_max_;
   if (window_tree_peak_) {
-    report.totals.rss_bytes = static_cast<double>(window_tree_peak_);
+    report.totals.rss_bytes = static_cast<double>(*window_tree_peak_);
   } else {
     // Between the samples there was at least what each single process is known to have held.
     raise(report.totals.rss_bytes, static_cast<double>(window_process_peak_rss_));
@@ -263,7 +263,8 @@ Report Accountant::report(ProcessTree& tree, std::int64_t time_ns) {
   window_start_ns_ = time_ns;
   window_samples_ = 0;
   window_max_ = window_sum_ = {};
-  window_process_peak_rss_ = window_process_peak_vsz_ = window_tree_peak_ = 0;
+  window_process_peak_rss_ = window_process_peak_vsz_ = 0;
+  window_tree_peak_.reset();
   others_ = {};
   floor_cpu_ns_ = floor_rss_bytes_ = 0;
   reports_++;
@@ -296,8 +297,10 @@ void Accountant::summarize(Summary& summary) const {
     summary.peak_pmem = percent(peak.bytes, machine_.memory_bytes);
   }
   summary.peak_vsz_bytes = peak_vsz_;
-  // Taken far from the peak it would say nothing of it.
-  if (rss_at_pss_ >= peak.bytes / 8 * 7) summary.peak_pss_bytes = peak_pss_;
+  // Taken far from the peak it would say nothing of it: all that was not there yet may be nobody else's. Within 1/16 is near, as a
+  // maximum makes itself known by being as much above the one before; or what PSS itself would not be far off by.
+  std::uint64_t missing = peak.bytes - std::min(peak.bytes, nearest_.rss_bytes);
+  if (missing <= std::max(peak.bytes / 16, nearest_.pss_bytes / 8)) summary.peak_pss_bytes = peak_pss_;
   if (samples_) {
     auto n = static_cast<double>(samples_);
     summary.average_rss_bytes = run_sum_.rss_bytes / n;

@@ -67,7 +67,7 @@ class Accountant {
 
   // What events say of the tree's memory: its highest since the report before, and in the whole run. Then that of the
   // samples, in which not all processes are of the same moment, does not count.
-  void note_window_peak(std::uint64_t bytes);
+  void note_window_peak(std::optional<std::uint64_t> bytes);
   void note_tree_peak(std::uint64_t bytes, std::int64_t time_ns);
   // The sum of PSS over the tree, taken when that of RSS was `rss_bytes`.
   void note_pss(std::uint64_t bytes, std::uint64_t rss_bytes);
@@ -99,7 +99,7 @@ class Accountant {
   std::uint64_t window_samples_ = 0;
   Totals window_max_, window_sum_;
   std::uint64_t window_process_peak_rss_ = 0, window_process_peak_vsz_ = 0;
-  std::uint64_t window_tree_peak_ = 0;
+  std::optional<std::uint64_t> window_tree_peak_;
   std::vector<ReportedProcess> ended_;
   Folded others_;
   std::uint64_t floor_cpu_ns_ = 0, floor_rss_bytes_ = 0;  // what ends with no more than both is folded at once; 0: none yet
@@ -130,7 +130,9 @@ class Accountant {
   } sample_peak_, process_peak_, tree_peak_;  // as samples saw it; of a single process; as events tell
   Peak peak_rss() const;
   std::optional<std::uint64_t> peak_vsz_, peak_pss_;
-  std::uint64_t rss_at_pss_ = 0;  // the highest at which PSS was taken
+  struct {
+    std::uint64_t pss_bytes = 0, rss_bytes = 0;
+  } nearest_;  // to the peak that PSS was taken
   std::uint64_t processes_ = 0, failed_ = 0, cpu_ns_ = 0, user_ns_ = 0, system_ns_ = 0;
 };
 

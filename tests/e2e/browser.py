@@ -56,6 +56,11 @@ class Browser:
     def script(self, text, *arguments):
         return self.command("POST", "/execute/sync", {"script": text, "args": list(arguments)})
 
+    def pause(self, seconds):
+        """Of the page's own time: what it had put off for less long, and drawing, is done then."""
+        later = "const done = arguments[1]; setTimeout(() => requestAnimationFrame(() => setTimeout(done)), arguments[0])"
+        self.command("POST", "/execute/async", {"script": later, "args": [int(seconds * 1000)]})
+
     def wait(self, condition):
         deadline = time.monotonic() + PATIENCE
         while not self.script(f"return Boolean({condition})"):

@@ -44,6 +44,11 @@ def scaled(count):
     return max(count // 5, 1) if SANITIZED else count
 
 
+def until_exec(name, pid="$!"):
+    """For a shell script: waits until a process has executed the program `name`. By the shell alone: no process comes of it."""
+    return f'c=; while [ "$c" != {name} ]; do read -r c < /proc/{pid}/comm; done'
+
+
 def kernel_version():
     return tuple(int(n) for n in platform.release().split("-")[0].split("+")[0].split(".")[:2])
 

@@ -4,11 +4,14 @@
 import os
 import signal
 import subprocess
-import time
 import unittest
 
 import harness
 from harness import fixture
+
+
+# Until the file "count" has ten lines more than it had.
+TEN_MORE = "end=$(($(wc -l < count) + 10)); until [ $(wc -l < count) -ge $end ]; do sleep 0.02; done"
 
 
 class CurrentSession(harness.DuctTest):
@@ -18,7 +21,10 @@ class CurrentSession(harness.DuctTest):
         return self.duct("--fail-time", "0", "--mode", "current-session", *words, before=["sh", "-c", script + '; exec "$@"', "sh"], start_new_session=True)
 
     def test_processes_that_lived_before(self):
-        run = self.in_a_session(f"sleep 300 >/dev/null 2>&1 & {fixture('threads')} burn 3 100000 >/dev/null 2>&1 & sleep 0.2", "--", "sh", "-c", f"{fixture('burn')} 20; exit 3")
+        # All there, and 0.1 s used, in ticks of the kernel.
+        there = "until (set -- /proc/$!/task/*; [ $# = 4 ] && set -- $(cat /proc/$!/stat) && [ ${14} -ge 10 ]); do sleep 0.02; done"
+        run = self.in_a_session(f"sleep 300 >/dev/null 2>&1 & {harness.until_exec('sleep')}; {fixture('threads')} burn 3 100000 >/dev/null 2>&1 & {there}",
+                                "--", "sh", "-c", f"{fixture('burn')} 20; exit 3")
         self.kill_marked()
         self.assertEqual(run.status, 3)
         self.assert_exact(run)
@@ -38,7 +44,7 @@ class CurrentSession(harness.DuctTest):
 
     def test_without_a_gap(self):
         # A shell that never stops forking: each of its children while we run is seen, none twice.
-        run = self.in_a_session("(while :; do /bin/true; done) >/dev/null 2>&1 & sleep 0.1", "--", "sleep", "0.3")
+        run = self.in_a_session("(while :; do /bin/true; echo x; done) >count 2>&1 & until [ -s count ]; do sleep 0.02; done", "--", "sh", "-c", TEN_MORE)
         self.kill_marked()
         self.assert_exact(run)
         self.assertGreater(len(run.by_cmd("/bin/true")), 5)
@@ -77,7 +83,7 @@ class Attach(harness.DuctTest):
 
     def test_until_it_ends(self):
         victim = self.victim(f"sleep 300 & while [ ! -e go ]; do sleep 0.02; done; {fixture('burn')} 50; {fixture('forkstorm')} 100 >/dev/null; kill $!; exit 9")
-        time.sleep(0.3)
+        self.wait_for(lambda: any(self.cmdline(pid) == "sleep 300" for pid in self.marked()), "its child")
         process = self.attached(victim.pid)
         self.write("go", "")
         run = self.finish(process)
@@ -95,7 +101,7 @@ class Attach(harness.DuctTest):
 
     def test_duration(self):
         victim = self.victim("sleep 300 & wait")
-        time.sleep(0.2)
+        self.wait_for(lambda: any(self.cmdline(pid) == "sleep 300" for pid in self.marked()), "its child")
         run = self.duct("--attach", str(victim.pid), "--duration", "0.5")
         self.assertEqual(run.status, 0)
         self.assertGreaterEqual(run.wall, 0.5)
@@ -107,7 +113,7 @@ class Attach(harness.DuctTest):
 
     def test_interrupt_ends_the_recording_only(self):
         victim = self.victim("exec sleep 300")
-        time.sleep(0.2)
+        self.wait_for(lambda: self.cmdline(victim.pid) == "sleep 300", "its exec")
         process = self.attached(victim.pid)
         os.kill(process.pid, signal.SIGINT)
         run = self.finish(process)
@@ -117,10 +123,10 @@ class Attach(harness.DuctTest):
         self.kill_marked()
 
     def test_without_a_gap(self):
-        victim = self.victim("while [ ! -e end ]; do /bin/true; done")
-        time.sleep(0.2)
+        victim = self.victim("while [ ! -e end ]; do /bin/true; echo x >> count; done")
+        self.wait_for_file("count", b"x")
         process = self.attached(victim.pid)
-        time.sleep(0.3)
+        subprocess.run(["sh", "-c", TEN_MORE], cwd=self.dir, check=True)
         self.write("end", "")
         run = self.finish(process)
         self.assert_exact(run)

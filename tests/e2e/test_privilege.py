@@ -77,7 +77,7 @@ class WithCapabilities(harness.DuctTest):
 
 class Works(WithCapabilities):
     def test_whole_records(self):
-        run = self.run_as_user("--sample-interval", "0.02", "--", "sh", "-c", f"{fixture('tree')} 3 2; sleep 0.3; exit 5")
+        run = self.run_as_user("--sample-interval", "0.02", "--", "sh", "-c", f"{fixture('tree')} 3 2; sleep 1.5; exit 5")
         self.assertEqual(run.status, 5, run.stderr)
         self.assert_exact(run)
         self.assertGreater(run.summary["num_samples"], 3, "what is loaded after the start works as well")
@@ -88,13 +88,14 @@ class Works(WithCapabilities):
         run = self.run_as_user("-q", "--pty", "--", "sh", "-c", "test -t 0 && test -t 1 && echo yes")
         self.assertEqual((run.status, run.stdout.strip()), (0, "yes"))
         self.assert_exact(run)
-        before = [*AS_USER[:-2], 'sleep 300 >/dev/null 2>&1 & sleep 0.2; "$@"; s=$?; kill $!; exit $s', "sh"]
+        before = [*AS_USER[:-2], f'sleep 300 >/dev/null 2>&1 & {harness.until_exec("sleep")}; "$@"; s=$?; kill $!; exit $s', "sh"]
         run = self.run_as_user("-q", "--mode", "current-session", "--", "true", before=before, start_new_session=True)
         self.assertEqual(run.status, 0, run.stderr)
         self.assertEqual([(p["argv"], p["adopted"], p["alive"]) for p in run.by_cmd("sleep")], [(["sleep", "300"], True, True)])
 
     def test_physical_memory(self):
-        run = self.run_as_user("--sample-interval", "0.02", "--pss", "--", "sh", "-c", "sleep 1; grep ^Pss: /proc/$$/smaps_rollup")
+        run = self.run_as_user("--sample-interval", "0.02", "--pss", "--", "sh", "-c",
+                               "sleep 1; while read -r name size unit; do [ $name != Pss: ] || echo $name $size; done < /proc/$$/smaps_rollup")
         self.assert_near(run.summary["peak_pss"], int(run.stdout.split()[1]) * 1024, absolute=1 << 20)
 
     def test_each_capability_alone_is_not_enough(self):
@@ -343,7 +344,7 @@ class PidNamespaces(harness.DuctTest):
         self.assertIn(3, [p.get("exit_code") for p in run.processes])
 
     def test_attach_inside(self):
-        script = 'sleep 300 & sleep 0.2; "$@" --attach $! --duration 0.2; s=$?; kill $!; exit $s'
+        script = f'sleep 300 & {harness.until_exec("sleep")}; "$@" --attach $! --duration 0.2; s=$?; kill $!; exit $s'
         run = self.duct(before=[*self.INSIDE, "sh", "-c", script, "sh"])
         self.assertEqual(run.status, 0, run.stderr)
         self.assertEqual([p["cmd"] for p in run.processes], ["sleep 300"])

@@ -101,7 +101,7 @@ class Records(harness.DuctTest):
         age = datetime.datetime.fromisoformat(last["timestamp"]).timestamp() - record["start_time"]
         self.assert_near(last["pcpu"], 100 * last["cpu_time"] / age, 3)
         self.assertLess(last["pcpu_interval"], 20, "it sleeps")
-        self.assertGreater(last["pcpu"], 20, "it worked")
+        self.assertGreater(last["pcpu"], 100 * 0.35 / age, "it worked")
 
     def test_processes_keys(self):
         run = self.exact("--", "sh", "-c", LIVE)
@@ -111,8 +111,8 @@ class Records(harness.DuctTest):
             self.assertEqual(process["cmd"], " ".join(process["argv"]))
 
     def test_usage_lines_are_whole_for_who_reads_along(self):
-        process = self.start("--s-i", "0.001", "--r-i", "0.001", "--", "sh", "-c", f"for i in $(seq 40); do {fixture('burn')} 10 & /bin/true; wait; done")
-        reads, offset, half_since = 0, 0, None
+        process = self.start("--s-i", "0.001", "--r-i", "0.001", "--", "sh", "-c", f"while [ ! -e end ]; do {fixture('burn')} 10 & /bin/true; wait; done")
+        reads, lines, offset, half_since = 0, 0, 0, None
         while process.poll() is None:
             try:
                 with open(self.path("d_usage.jsonl"), "rb") as file:
@@ -121,13 +121,15 @@ class Records(harness.DuctTest):
             except FileNotFoundError:
                 continue
             if new.endswith(b"\n"):
-                reads, offset = reads + 1, offset + len(new)
+                reads, lines, offset = reads + 1, lines + new.count(b"\n"), offset + len(new)
                 half_since = None
+                if reads > 20 and lines > 100:
+                    self.write("end", "")
             elif new:
                 # The kernel itself shows a long write page by page, for microseconds: nothing else may, and nothing stays.
                 self.assertEqual((offset + len(new)) % 4096, 0, f"half a line: {new[-100:]}")
                 half_since = half_since or time.monotonic()
-                self.assertLess(time.monotonic() - half_since, 5, "half a line stays")
+                self.assertLess(time.monotonic() - half_since, 30, "half a line stays")
         run = self.finish(process)
         self.assertGreater(reads, 20)
         self.assertGreater(len(run.usage), 100)
@@ -169,9 +171,10 @@ class Records(harness.DuctTest):
 
     def test_averages_know_no_zero_of_a_living_tree(self):
         # Whatever is sampled of a process that runs holds memory.
-        # (The sampling program is still being loaded when the command starts: some 10 ms, more under load.)
+        # (The sampling program is still being loaded when the command starts: some 10 ms, more under load. So it waits for a sample.)
+        script = "until grep -Eqs '\"num_samples\": ?[1-9]' d_usage.jsonl; do sleep 0.05; done"
         for _ in range(5):
-            run = self.exact("--clobber", "--", "sh", "-c", "sleep 0.15")
+            run = self.exact("--clobber", "--s-i", "0.05", "--r-i", "0.05", "--", "sh", "-c", script)
             self.assertGreater(run.summary["average_rss"], 0)
             self.assertGreater(run.summary["average_vsz"], 0)
 
@@ -180,7 +183,8 @@ class Records(harness.DuctTest):
         run = self.exact("--s-i", "0.02", "--", "sh", "-c", f"{fixture('touch')} 60 keep sleep 0.01; {fixture('touch')} 60 keep")
         self.assertLess(run.summary["peak_rss"], 100 << 20)
         run = self.exact("--clobber", "--s-i", "0.02", "--", harness.PYTHON, "-c",
-                         "import os, time\nfor i in range(2):\n  if not os.fork():\n    x = bytearray(b'x' * (60 << 20)); time.sleep(0.6); os._exit(0)\nos.wait(); os.wait()")
+                         "import os\narrived, up = os.pipe()\ndown, go = os.pipe()\nfor i in range(2):\n  if not os.fork():\n    x = bytearray(b'x' * (60 << 20)); os.write(up, b'x'); os.read(down, 1); os._exit(0)\n"
+                         "os.read(arrived, 1); os.read(arrived, 1); os.write(go, b'xx'); os.wait(); os.wait()")
         self.assertGreaterEqual(run.summary["peak_rss"], 120 << 20)
         self.assertGreaterEqual(max(r["totals"]["rss"] for r in run.usage), 120 << 20)
 
@@ -194,6 +198,8 @@ class Records(harness.DuctTest):
         run = self.exact("--", fixture("samepid"), "3", "20")
         pid = str(run.said("child")[0]["pid"])
         # On a machine that is slow to start us, the first report has some of them already: each counts on from one.
+        same = [p["cpu_time"] for p in run.processes if str(p["pid"]) == pid]
+        self.assertEqual(len(same), 3)
         keys, spent = [], 0.0
         for line in run.usage:
             found = sorted(k for k in line["processes"] if k.split("#")[0] == pid)
@@ -201,10 +207,12 @@ class Records(harness.DuctTest):
             keys += found
             for key in found:
                 spent += line["processes"][key]["cpu_time"]
-                self.assertLess(line["processes"][key]["cpu_time"], 0.026)
+                self.assertLessEqual(line["processes"][key]["cpu_time"], max(same) + 0.000_002)
         self.assertTrue(3 <= len(keys) <= 3 + len(run.usage) - 1, keys)
         self.assertIn(f"{pid}#2", keys)
-        self.assert_near(spent, 0.063, 0.015)
+        # One that was alive at a report and ended later is in two of them, by what it had used until then.
+        self.assertGreaterEqual(spent, sum(same) - 0.000_01)
+        self.assertLessEqual(spent, sum(same) + max(same) * (len(run.usage) - 1))
 
     def test_others(self):
         run = self.exact("--usage-max-processes", "10", "--", "sh", "-c", f"{fixture('forkstorm')} 400; {fixture('touch')} 50 keep; {fixture('burn')} 50")

@@ -65,10 +65,13 @@ class Killed(harness.DuctTest):
         # Before its files are there, while it loads, while it forks, while the command runs, while it ends.
         script = "echo 1 > begun; echo first; for i in 1 2 3 4 5; do /bin/true; done; sleep 0.1; echo last; echo 1 > ended"
         begun = seen = 0
-        for ms in [*range(0, 60, 3), 100, 150, 200]:
+        for ms in [*range(0, 60, 3), 100, 150, 200, *["begun"] * 4]:
             with self.subTest(ms=ms):
                 process = self.start("--s-i", "0.01", "--r-i", "0.01", "--fail-time", "0", "--", "sh", "-c", script)
-                time.sleep(ms / 1000 * (6 if harness.SANITIZED else 1))
+                if ms == "begun":  # also where all takes long
+                    self.wait_for_file("begun", b"1")
+                else:
+                    time.sleep(ms / 1000 * (6 if harness.SANITIZED else 1))
                 objects = self.kill(process)
                 seen = max(seen, len(objects))
                 self.wait_for(lambda: not self.marked(), "the command has ended")
@@ -88,8 +91,7 @@ class Killed(harness.DuctTest):
 
     def test_in_a_storm(self):
         process = self.start("--s-i", "0.01", "--", "sh", "-c", f"touch ready; {fixture('forkstorm')} 5000 0 64 > /dev/null; touch ended")
-        self.wait_for_file("ready")
-        time.sleep(0.1)
+        self.wait_for_file("d_processes.jsonl", b"touch")
         objects = self.kill(process)
         self.wait_for_file("ended")
         self.wait_for(lambda: not self.marked(), "the command has ended")
@@ -125,7 +127,7 @@ class OnTracerDeath(Killed):
         objects = bpf_objects(process.pid)
         (send or (lambda: os.kill(process.pid, signal.SIGKILL)))()
         process.wait()
-        self.wait_for(lambda: not self.marked(), "nothing is left of the tree", 10)
+        self.wait_for(lambda: not self.marked(), "nothing is left of the tree")
         self.check_gone(objects)
 
     def test_all_descendants(self):
@@ -173,7 +175,7 @@ class OnTracerDeath(Killed):
         self.ends(process)
 
     def test_an_ordinary_end_leaves_daemons_alone(self):
-        run = self.exact("--on-tracer-death", "kill", "--", "sh", "-c", "setsid sleep 300 & sleep 0.3; exit 5")
+        run = self.exact("--on-tracer-death", "kill", "--", "sh", "-c", f"setsid sleep 300 & {harness.until_exec('sleep')}; exit 5")
         self.assertEqual(run.status, 5)
         time.sleep(0.2)
         self.assertEqual([self.cmdline(pid) for pid in self.marked()], ["sleep 300"], "the daemon, and no guard")

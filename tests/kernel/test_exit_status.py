@@ -50,7 +50,7 @@ class ExitStatus(harness.DuctTest):
         self.assertIs(process["core_dumped"], True)
 
     def test_killed_from_outside(self):
-        run = self.exact("--", "sh", "-c", f"{fixture('burn')} 60000 & sleep 0.2; kill -9 $!; wait $!; exit 0")
+        run = self.exact("--", "sh", "-c", f"{fixture('burn')} 60000 & {harness.until_exec('burn')}; kill -9 $!; wait $!; exit 0")
         self.assertEqual(run.by_cmd(fixture("burn"))[0]["exit_signal"], 9)
 
     def _next(self):

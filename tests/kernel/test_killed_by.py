@@ -107,7 +107,7 @@ class KilledBy(harness.DuctTest):
             self.assertEqual(each["killed_by"], {"pid": os.getpid(), "comm": OWN_NAME, "uid": os.getuid()})
 
     def test_timeout(self):
-        run = self.exact("--", "timeout", "0.2", "sleep", "60")
+        run = self.exact("--", "timeout", "1", "sleep", "60")
         killed = run.by_cmd("sleep 60")[0]
         self.assertEqual(killed["killed_by"]["pid"], run.by_cmd("timeout")[0]["pid"])
         self.assertEqual(run.summary["num_killed"], 1)
@@ -165,7 +165,7 @@ class Traced(harness.DuctTest):
     @unittest.skipUnless(shutil.which("strace"), "no strace")
     def test_under_a_debugger(self):
         # A traced process dies a moment after the signal, when its tracer lets it.
-        run = self.exact("--", "sh", "-c", "strace -f -o trace sleep 60 & sleep 0.5; kill -TERM $(pgrep -x sleep -P $!); wait")
+        run = self.exact("--", "sh", "-c", "strace -f -o trace sleep 60 & until p=$(pgrep -x sleep -P $!); do sleep 0.05; done; kill -TERM $p; wait")
         killed = [p for p in run.by_cmd("sleep 60") if p.get("exit_signal") == 15]
         self.assertEqual(len(killed), 1)
         self.assertEqual(killed[0]["killed_by"]["pid"], command(run)["pid"])

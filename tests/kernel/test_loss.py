@@ -10,7 +10,15 @@ import harness
 from harness import fixture, scaled
 
 
+GO = "while [ ! -e go ]; do sleep 0.05; done"
+
+
 class Loss(harness.DuctTest):
+    def stopped(self, process):
+        """Lets the command go on once duct-bpf does not."""
+        self.wait_for(lambda: self.state(process.pid) == "T", "stopped")
+        self.write("go", "")
+
     def test_tiny_ring_forks(self):
         count = scaled(20000)
         run = self.exact("--ring-size", "4K", "--", fixture("forkstorm"), str(count), "3", "64")
@@ -28,11 +36,12 @@ class Loss(harness.DuctTest):
 
     def test_tracer_that_is_stopped(self):
         count = 5000 if harness.SANITIZED else 20000
-        process = self.start("--", "sh", "-c", f"touch ready; sleep 0.3; {fixture('forkstorm')} {count} 0 64; touch done; sleep 0.2")
+        process = self.start("--", "sh", "-c", f"touch ready; {GO}; {fixture('forkstorm')} {count} 0 64; touch done; sleep 0.2")
         self.wait_for_file("ready")
         os.kill(process.pid, signal.SIGSTOP)
         try:
-            self.wait_for(lambda: os.path.exists(self.path("done")), "the storm must not wait for the tracer", 60)
+            self.stopped(process)
+            self.wait_for(lambda: os.path.exists(self.path("done")), "the storm must not wait for the tracer", harness.PATIENCE)
             self.assertEqual(self.state(process.pid), "T")
         finally:
             os.kill(process.pid, signal.SIGCONT)
@@ -43,11 +52,12 @@ class Loss(harness.DuctTest):
 
     def test_tracer_that_is_stopped_with_a_small_ring(self):
         process = self.start("--ring-size", "16K", "--", "sh", "-c",
-                             f"touch ready; sleep 0.3; {fixture('forkstorm')} 5000 0 64; {fixture('argvs')} storm 300 200 /bin/true; touch done")
+                             f"touch ready; {GO}; {fixture('forkstorm')} 5000 0 64; {fixture('argvs')} storm 300 200 /bin/true; touch done")
         self.wait_for_file("ready")
         os.kill(process.pid, signal.SIGSTOP)
         try:
-            self.wait_for(lambda: os.path.exists(self.path("done")), "the storm must not wait for the tracer", 60)
+            self.stopped(process)
+            self.wait_for(lambda: os.path.exists(self.path("done")), "the storm must not wait for the tracer", harness.PATIENCE)
         finally:
             os.kill(process.pid, signal.SIGCONT)
         run = self.finish(process)
@@ -56,7 +66,7 @@ class Loss(harness.DuctTest):
         self.assertEqual(len([p for p in run.processes if p["cmd"].startswith("/bin/true argument-")]), 300)
 
     def test_more_processes_than_the_ledger_holds(self):
-        run = self.duct("--max-processes", "64", "--", "sh", "-c", "for i in $(seq 200); do sleep 1 & done; wait")
+        run = self.duct("--max-processes", "64", "--", "sh", "-c", 'for i in $(seq 200); do sleep 300 & all="$all $!"; done; kill $all; wait')
         self.assertEqual(run.status, 0)
         complete = run.completeness
         self.assertGreater(complete["lost_forks"], 0)
@@ -92,7 +102,7 @@ class End(harness.DuctTest):
         self.assertEqual([p.get("alive") for p in run.processes if p["depth"]], [True])
 
     def test_daemon_is_recorded_as_alive(self):
-        run = self.exact("--", "sh", "-c", "setsid sleep 300 & sleep 0.3; exit 5")
+        run = self.exact("--", "sh", "-c", f"setsid sleep 300 & {harness.until_exec('sleep')}; exit 5")
         daemon = run.by_cmd("sleep 300")[0]
         os.kill(daemon["pid"], 0)  # is there
         os.kill(daemon["pid"], signal.SIGKILL)

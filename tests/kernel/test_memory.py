@@ -52,7 +52,7 @@ class Memory(harness.DuctTest):
         self.assertGreaterEqual(max(r["totals"]["rss"] for r in run.usage), 100 * MB)
 
     def test_alive_at_the_end(self):
-        run = self.exact("--", "sh", "-c", f"setsid {fixture('touch')} 50 keep sleep 60 & sleep 0.5")
+        run = self.exact("--", "sh", "-c", f"setsid {fixture('touch')} 50 keep sleep 60 & {harness.until_exec('sleep')}")
         process = run.by_cmd("sleep 60")[0]
         self.kill_marked()
         self.assertIs(process["alive"], True)

@@ -64,15 +64,17 @@ class Tree(harness.DuctTest):
         run = self.exact("--", fixture("zombies"), "20", "5", "end")
         zombies = run.said("zombie")
         self.assertEqual(len(zombies), 20)
+        ended = run.said("ended")[0]["time_ns"] / 1e9
         for zombie in zombies:
             process = run.process(zombie["pid"])
             self.assertEqual(process["exit_code"], 5)
             self.assertNotIn("alive", process)
-            self.assertLess(process["wall_time"], 0.3, "ended when it ended, not when it was reaped")
+            self.assertLess(process["end_time"], ended + 0.02, "ended when it ended, not when it was reaped, 0.3 s later")
 
     def test_zombies_still_there_at_the_end(self):
         run = self.exact("--", fixture("zombies"), "20", "5", "keep")
         keeper = run.said("keeper")[0]["pid"]
+        ended = run.said("ended")[0]["time_ns"] / 1e9
         try:
             self.assertIs(run.process(keeper)["alive"], True)
             for zombie in run.said("zombie"):
@@ -81,7 +83,7 @@ class Tree(harness.DuctTest):
                 self.assertEqual(process["exit_code"], 5)
                 self.assertNotIn("alive", process)
                 self.assertGreater(process["cpu_time"], 0)
-                self.assertLess(process["wall_time"], 0.3)
+                self.assertLess(process["end_time"], ended + 0.02)
             self.assertEqual(run.completeness["alive_at_end"], 1)
         finally:
             os.kill(keeper, signal.SIGKILL)
@@ -106,14 +108,14 @@ class Tree(harness.DuctTest):
         self.assertEqual([p["exit_code"] for p in run.processes if p["depth"] == 1], [4])
 
     def test_same_pid_twice(self):
-        run = self.exact("--", fixture("samepid"), "3", "10")
+        run = self.exact("--", fixture("samepid"), "3", "50")
         pid = run.said("child")[0]["pid"]
         same = [p for p in run.processes if p["pid"] == pid]
         self.assertEqual([p["exit_code"] for p in same], [0, 1, 2])
         self.assertEqual(len({p["start_time"] for p in same}), 3)
         for process in same:
-            self.assertGreaterEqual(process["cpu_time"], 0.010)
-            self.assertLess(process["cpu_time"], 0.020)
+            self.assertGreaterEqual(process["cpu_time"], 0.050)
+            self.assertLess(process["cpu_time"], 0.100)
 
     def test_uid_and_setuid_program(self):
         run = self.exact("--", fixture("setuider"), "12345", fixture("burn"), "5")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Memory of the tree between the samples: peak, its moment and its holders. Oracle: sizes touched (fixture memory)."""
 
+import datetime
 import os
 import subprocess
+import time
 import unittest
 
 import harness
@@ -36,7 +38,6 @@ class TreeMemory(harness.DuctTest):
         self.assertLessEqual(abs(error), bound + 0.4 * MB, "memory_error_bound")
 
     def assert_moment(self, run, truth):
-        # The fixture looks at its clock after the last page.
         self.assertGreaterEqual(run.summary["peak_rss_time"], truth["from"] / 1e9 - 0.005)
         self.assertLessEqual(run.summary["peak_rss_time"], truth["to"] / 1e9 + 0.01)
 
@@ -52,6 +53,22 @@ class TreeMemory(harness.DuctTest):
             self.assertEqual(process["start_time"], holder["start_time"])
             self.assertLessEqual(holder["rss"], process["peak_rss"] + MB)
         return holders
+
+    def measure_pss(self, *words, **options):
+        """A run of which PSS is known: of a peak that was over before it could be read it is null, so that is held longer and longer (by
+        the last of `words`) until the machine has had the time. One that is there has to be right."""
+        for longer in (1, 3, 9, 27):
+            run, truth = self.measure(*words[:-1], words[-1] * longer, **options)
+            self.assert_peak(run, truth)
+            if run.summary["peak_pss"] is not None:
+                return run, truth
+            print(f"{self.id().split('.')[-1]}: PSS was not read near the peak", flush=True)
+        self.fail("PSS was never read near the peak")
+
+    @staticmethod
+    def times(run):
+        """When the reports were made: ns of the real-time clock."""
+        return [datetime.datetime.fromisoformat(report["timestamp"]).timestamp() * 1e9 for report in run.usage]
 
     # --- one process ---
 
@@ -105,7 +122,10 @@ class TreeMemory(harness.DuctTest):
         self.assert_near(truth["bytes"], 500 * MB, 8 * MB, 0, "the fixture itself")
         self.assert_peak(run, truth)
         self.assert_moment(run, truth)
-        self.assert_holders(run, 6)
+        # The fixture, five of its children, and of one that has just been forked or is all but gone what that has.
+        sizes = [holder["rss"] for holder in self.assert_holders(run)]
+        self.assertEqual([size > 90 * MB for size in sizes[:5]], [True] * 5, sizes)
+        self.assertTrue(6 <= len(sizes) <= 7 and max(sizes[5:]) < 5 * MB, sizes)
 
     def test_bursts(self):
         run, truth = self.measure("bursts", 100, 6, 1500)
@@ -113,16 +133,14 @@ class TreeMemory(harness.DuctTest):
         self.assert_holders(run)
 
     def test_shared_memory(self):
-        run, truth = self.measure("shared", 200, 9, 150)
+        run, truth = self.measure_pss("shared", 200, 9, 150)
         self.assert_near(truth["bytes"], 1800 * MB, 20 * MB, 0, "the fixture itself")
-        self.assert_peak(run, truth)
         self.assertGreaterEqual(run.summary["peak_pss"], 200 * MB)
         self.assertLess(run.summary["peak_pss"], 210 * MB)
         self.assert_holders(run, 10)
 
     def test_copies_after_fork(self):
-        run, truth = self.measure("cow", 150, 1000)
-        self.assert_peak(run, truth)
+        run, truth = self.measure_pss("cow", 150, 1000)
         self.assert_near(run.summary["peak_pss"], truth["pss"], 3 * MB, 0, "peak_pss")
 
     def test_large_image_made_small(self):
@@ -173,14 +191,18 @@ class TreeMemory(harness.DuctTest):
                     self.assert_near(run.summary["peak_rss"], truth["bytes"], 0.4 * MB, 0, "exact")
 
     def test_sampled(self):
-        run, truth = self.measure("spike", 200, 30, 200, 600, "/bin/true", options=("--sample-interval", "0.5", "--memory", "sampled"))
+        run, truth = self.measure("spike", 200, 30, 400, 600, "/bin/true", options=("--sample-interval", "30", "--memory", "sampled"))
         self.assertEqual(run.info["tracer"]["memory_method"], "sampled")
         self.assertIsNone(run.info["tracer"]["memory_error_bound"])
         self.assertEqual(run.summary["peak_rss_processes"], [])
-        self.assertLess(max(r["totals"]["rss"] for r in run.usage[:-1]), 10 * MB)
+        if self.times(run)[0] < truth["begun"]:
+            self.assertLess(run.usage[0]["totals"]["rss"], 10 * MB)
         # Known of a single process all the same, when it has ended.
         self.assertGreaterEqual(run.summary["peak_rss"], 200 * MB)
-        run, truth = self.measure("relay", 100, 8, 5, options=("--sample-interval", "30", "--memory", "sampled"))
+        for before in (400, 2000, 8000):
+            run, truth = self.measure("relay", 100, 8, 5, before, options=("--sample-interval", "30", "--memory", "sampled"))
+            if self.times(run)[0] < truth["begun"]:
+                break
         self.assertLess(run.summary["peak_rss"], 110 * MB)
 
     def test_by_variable(self):
@@ -192,18 +214,23 @@ class TreeMemory(harness.DuctTest):
     def test_a_spike_is_in_its_report_alone(self):
         second = (MEMORY, "spike", 100, 20, 0, 500)
         run, _ = self.measure("spike", 200, 20, 350, 500, *second, options=("--sample-interval", "0.1", "--report-interval", "0.2"))
-        sizes = [r["totals"]["rss"] for r in run.usage]
-        self.assertGreaterEqual(len(sizes), 6)
-        for truth, (low, high) in zip(run.said("memory"), ((150, 1000), (20, 150))):
-            found = [size for size in sizes if low * MB < size < high * MB]
-            self.assertTrue(found, sizes)
-            self.assertLessEqual(len(found), 2, "it may begin in one report and end in the next")
-            self.assert_near(max(found), truth["bytes"], 0, 0.01, "totals.rss")
-        for quiet in (sizes[0], sizes[-1]):  # in the last one it ends, long after its spikes
-            self.assertLess(quiet, 20 * MB)
+        times, sizes = self.times(run), [r["totals"]["rss"] for r in run.usage]
+        first, second = run.said("memory")
+
+        def meanwhile(truth):
+            """The places of reports that may have to do with it. One is dated a moment after its memory was taken: two reports back."""
+            return {i for i, end in enumerate(times) if end >= truth["begun"] and (times[i - 2] if i > 1 else 0) <= truth["over"]}
+
+        self.assert_near(max(sizes[i] for i in meanwhile(first)), first["bytes"], 0, 0.01, "totals.rss")
+        self.assertGreaterEqual(max(sizes[i] for i in meanwhile(second)), 0.99 * second["bytes"])
+        for i, size in enumerate(sizes):
+            if i not in meanwhile(first) | meanwhile(second):
+                self.assertLess(size, 20 * MB, f"report {i} of {sizes}")
+            elif i not in meanwhile(first):
+                self.assertLess(size, 150 * MB, f"report {i} of {sizes}")
 
     def test_alive_at_the_end(self):
-        run = self.exact("--", "sh", "-c", f"setsid {MEMORY} spike 150 60000 & sleep 0.4")
+        run = self.exact("--", "sh", "-c", f"setsid {MEMORY} spike 150 60000 & until [ \"$(awk '/^Rss/ {{ print $2 }}' /proc/$!/smaps_rollup)\" -ge 153600 ]; do sleep 0.1; done")
         self.kill_marked()
         holder = run.summary["peak_rss_processes"][0]
         self.assertEqual(holder["cmd"], f"{MEMORY} spike 150 60000")
@@ -254,7 +281,7 @@ more.close()
     # --- physical memory ---
 
     def test_pss_of_each_process(self):
-        run, truth = self.measure("shared", 60, 4, 700, options=("--pss", "--sample-interval", "0.1", "--report-interval", "0.2"))
+        run, truth = self.measure_pss("shared", 60, 4, 1500, options=("--pss", "--sample-interval", "0.1", "--report-interval", "0.2"))
         # In the first report in which all four have it they may still be at it, in the last one they end.
         held = [r for r in run.usage if [p["rss"] > 60 * MB for p in r["processes"].values()].count(True) == 4]
         self.assertGreaterEqual(len(held), 3)
@@ -273,16 +300,22 @@ more.close()
 
     def test_pss_of_a_peak_after_a_plateau(self):
         script = f"{MEMORY} spike 100 60000 & p=$!; sleep 1.7; {MEMORY} shared 100 4 500; kill $p"
-        run = self.exact("--sample-interval", "10", "--", "sh", "-c", script)
-        self.assert_near(run.summary["peak_rss"], 500 * MB, 15 * MB, 0, "peak_rss")
+        for attempt in range(4):  # as in measure_pss()
+            run = self.exact("--sample-interval", "10", "--", "sh", "-c", script, prefix=f"{attempt}_")
+            self.assert_near(run.summary["peak_rss"], 500 * MB, 15 * MB, 0, "peak_rss")
+            if run.summary["peak_pss"] is not None:
+                break
+            time.sleep(1)
+        self.assertIsNotNone(run.summary["peak_pss"])
         self.assert_near(run.summary["peak_pss"], 200 * MB, 8 * MB, 0, "peak_pss")
 
     def test_pss_has_a_budget(self):
-        run, truth = self.measure("shared", 150, 10, 3000, options=("--sample-interval", "0.1"))
-        cpu = run.info["tracer"]["pss_cpu"]
-        print(f"pss_cpu {1000 * cpu:.1f} ms of {1000 * run.summary['wall_clock_time']:.0f} ms", flush=True)
+        run, truth = self.measure_pss("shared", 150, 10, 3000, options=("--sample-interval", "0.1"))
+        cpu, one = run.info["tracer"]["pss_cpu"], truth["rollup_ns"] / 1e9
+        print(f"pss_cpu {1000 * cpu:.1f} ms of {1000 * run.summary['wall_clock_time']:.0f} ms, one reading {1000 * one:.1f} ms", flush=True)
         self.assertGreater(cpu, 0)
-        self.assertLessEqual(cpu, 0.020 + 0.01 * run.summary["wall_clock_time"])
+        # What a reading will cost is known from the one before alone: by as much as one costs the budget may be exceeded.
+        self.assertLessEqual(cpu, 0.020 + 0.01 * run.summary["wall_clock_time"] + 2 * one)
         self.assert_near(run.summary["peak_pss"], 150 * MB, 8 * MB, 0, "peak_pss")
 
 

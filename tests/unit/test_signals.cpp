@@ -110,3 +110,18 @@ TEST_CASE("stop_self stops where somebody can continue us, and only there") {
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 7);
 }
+
+TEST_CASE("what nobody has read when it is over is dropped") {
+  EventLoop loop;
+  REQUIRE(loop.open());
+  {
+    Signals signals(loop);
+    REQUIRE(signals.open([](const signalfd_siginfo&) {}));
+    ::kill(::getpid(), SIGTERM);
+    ::kill(::getpid(), SIGINT);
+  }
+  sigset_t pending;
+  ::sigpending(&pending);
+  CHECK(sigismember(&pending, SIGTERM) == 0);
+  CHECK(sigismember(&pending, SIGINT) == 0);
+}
