@@ -108,7 +108,7 @@ class Ls(LogTest):
         many = ",".join(f'"{i}": 0' for i in range(400_000))
         report = '{"timestamp": "2026-01-16T12:01:52+00:00", "num_samples": 1, "processes": {}, "x": ['
         for name, content in {"numbers_info.json": head + '}, "x": [' + "0," * (size // 2) + "0]}",
-                              "keys_info.json": head + ', "": 0' * (size // 6) + "}}",
+                              "keys_info.json": head + ', "": 0' * (size // 7) + "}}",
                               "names_info.json": head + ", " + many + "}}",
                               "reports_usage.jsonl": report + "[]," * (size // 3) + "0]}\n",
                               "words_processes.jsonl": '{"pid": 1, "start_time": 1, "argv": [' + '"",' * (size // 3) + '""]}\n'}.items():

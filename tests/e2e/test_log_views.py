@@ -62,8 +62,9 @@ class Show(LogTest):
         write_run(self.path("r_"), build())
         for words in (["by", "r_"], ["tree", "r_"], ["audit", "r_"], ["by", os.path.join(RECORDS, "build_")], ["compare", "r_", os.path.join(RECORDS, "build_")]):
             out = self.log(*words, env={"COLUMNS": "60"})
-            for line in out.splitlines():
-                self.assertLessEqual(len(line), 60 if "  " not in line.strip() else 80, words)
+            sentences = [line for line in out.splitlines() if "  " not in line.strip()]
+            self.assertGreater(len(sentences), 0, words)
+            self.assertLessEqual(max(map(len, sentences)), 60, words)
 
     def test_losses_are_said(self):
         lines = build()
@@ -87,7 +88,7 @@ class Show(LogTest):
         self.log("show", "r_", status=1, warns="empty")
 
     def test_the_latest(self):
-        self.log("show", status=1, warns="no run here")
+        self.log("show", status=1, warns="no run at .duct/logs/*info.json")
         write_run(self.path(".duct/logs/x-1_"), build())
         os.utime(self.path(".duct/logs/x-1_info.json"), (1, 1))
         write_run(self.path(".duct/logs/x-2_"), build()[:1])
