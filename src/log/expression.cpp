@@ -336,7 +336,7 @@ class Parser {
     if (!take(")")) return wrong("a ) is missing", now().at);
     RE2::Options options(RE2::Quiet);
     const auto regex = std::make_shared<RE2>(pattern.text_, options);
-    if (!regex->ok()) return wrong(fmt::format("pattern '{}': {}", escaped(pattern.text_), regex->error()), pattern.at);
+    if (!regex->ok()) return wrong(fmt::format("pattern '{}': {}", escaped(pattern.text_), escaped(regex->error())), pattern.at);
     const RE2::Anchor anchor = function.text_ == "re.search"  ? RE2::UNANCHORED
                                : function.text_ == "re.match" ? RE2::ANCHOR_START
                                                               : RE2::ANCHOR_BOTH;

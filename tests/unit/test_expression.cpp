@@ -69,6 +69,12 @@ TEST_CASE("expressions that are none", "[expression]") {
     CHECK_FALSE(wrong(text).empty());
 }
 
+TEST_CASE("what is wrong with a pattern is said on one line", "[expression]") {
+  const std::string said = wrong("re.search('a\n)\x1b', prefix)");
+  CHECK(said.find_first_of("\n\x1b") == std::string::npos);
+  CHECK(said.find("a\\n)\\x1b") != std::string::npos);
+}
+
 TEST_CASE("expressions that are hostile end at once", "[expression]") {
   const auto started = std::chrono::steady_clock::now();
   CHECK_FALSE(Expression::parse(std::string(60000, '(')));
