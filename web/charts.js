@@ -128,7 +128,7 @@ function chartSpecs(data) {
 
   const cpu = [];
   if (has(series.cpu)) {
-    cpu.push({name: 'of all processes', values: series.cpu, colour: '--cpu', fill: true, width: 1.2,
+    cpu.push({name: series.lifetime_cpu ? 'of processes of 1 s and more' : 'of all processes', values: series.cpu, colour: '--cpu', fill: true, width: 1.2,
       help: 'CPU time of each process, spread evenly between the moments at which it is known'});
   }
   if (has(series.cpu_reported)) {

@@ -11,8 +11,10 @@
 #include <string>
 #include <string_view>
 
+#include "cli/env_files.hpp"
 #include "cli/log_options.hpp"
 #include "cli/pager.hpp"
+#include "log/run_files.hpp"
 #include "log/text.hpp"
 
 namespace {
@@ -54,6 +56,15 @@ int fail(const Error& error) {
   return error.code == ErrorCode::usage ? 2 : 1;
 }
 
+// As for duct-bpf: what the environment does not say may be in a .env file.
+void complete_environment() {
+  const auto settings = duct_bpf::read_env_files(std::getenv, [](duct_bpf::LogLevel level, const std::string& text) {
+    if (level >= duct_bpf::LogLevel::warning) say("warning: ", text);
+  });
+  const auto prefix = settings.find(duct_log::kPrefixVariable);
+  if (prefix != settings.end()) setenv(duct_log::kPrefixVariable, prefix->second.value.c_str(), 0);
+}
+
 int run_program(int argc, char** argv) {
   const auto command = duct_log::parse_log_options(argc, argv);
   if (!command) return fail(command.error());
@@ -63,6 +74,7 @@ int run_program(int argc, char** argv) {
   if (told) {
     output.write(command->print_and_exit);
   } else {
+    complete_environment();
     const duct_log::Console console{.write = [&](std::string_view text) { output.write(text); },
                                     .warn = [](const std::string& text) { say("warning: ", text); },
                                     .width = terminal_width(),

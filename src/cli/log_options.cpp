@@ -2,6 +2,7 @@
 #include "cli/log_options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -27,6 +28,33 @@ constexpr const char* kFooter =
     "RUN is a run's info.json or another of its files, its prefix, or a directory that holds one run;\n"
     "without it the latest under DUCT_OUTPUT_PREFIX (.duct/logs) is taken.\n"
     "Exit status: 0; 1 a file cannot be read; 2 wrong usage; 3 (check) a limit does not hold.";
+
+// One of the names. CLI11's own shows the numbers behind them, and takes these too.
+template <typename T>
+CLI::Validator choice(const std::map<std::string, T>& values) {
+  return CLI::Validator(
+      [&values](std::string& text) -> std::string {
+        if (const auto found = values.find(text); found != values.end()) {
+          text = std::to_string(static_cast<int>(found->second));
+          return {};
+        }
+        std::string names;
+        for (const auto& value : values) names += (names.empty() ? "" : ", ") + value.first;
+        return duct_bpf::quoted(text) + " is none of " + names;
+      },
+      "");
+}
+
+// CLI11 takes -1 for the largest number that there is.
+CLI::Validator whole_number() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        std::size_t count = 0;
+        const auto ok = duct_bpf::read_count(text, 0, std::size_t{1} << 60, count);
+        return ok ? std::string() : ok.error().message;
+      },
+      "");
+}
 
 // What subcommands are made of: the parser, and where the chosen one puts what is to be run.
 struct Commands {
@@ -62,7 +90,7 @@ void add_ls(Commands& commands) {
   command->add_option("PATH", options->paths, "info.json files, prefixes or directories");
   command->add_option("-f,--format", options->format, "auto table summaries json json_pp yaml csv (pyout: as table)")
       ->type_name("FORMAT")
-      ->transform(CLI::CheckedTransformer(kLsFormats).description(""));
+      ->transform(choice(kLsFormats));
   command->add_option("-F,--fields", options->fields, "what to show behind prefix [command exit_code wall_clock_time peak_rss]")
       ->type_name("FIELD");
   command->add_option("-e,--eval-filter", options->filter, "list those for which this holds")->type_name("EXPR");
@@ -89,7 +117,7 @@ void add_show(Commands& commands) {
                                                       "  duct-log show           the latest run\n"
                                                       "  duct-log show logs/a_   that one");
   add_run(*command, options->run);
-  command->add_option("-n,--count", options->count, "rows of each list [5]")->type_name("N");
+  command->add_option("-n,--count", options->count, "rows of each list [5]")->type_name("N")->check(whole_number());
 }
 
 void add_process_filter(CLI::App& command, std::string& filter) {
@@ -108,8 +136,8 @@ void add_tree(Commands& commands) {
   add_run(*command, options->run);
   add_process_filter(*command, options->filter);
   command->add_flag_callback("--no-collapse", [options] { options->collapse = false; }, "a row for each process");
-  command->add_option("--rows", options->rows, "most rows, 0: all [200]; those with the most CPU are shown")->type_name("N");
-  command->add_option("--depth", options->depth, "not deeper below the command")->type_name("N");
+  command->add_option("--rows", options->rows, "most rows, 0: all [200]; those with the most CPU are shown")->type_name("N")->check(whole_number());
+  command->add_option("--depth", options->depth, "not deeper below the command")->type_name("N")->check(whole_number());
 }
 
 const std::map<std::string, ByKey> kByKeys = {{"program", ByKey::program}, {"words", ByKey::words}, {"uid", ByKey::uid}, {"depth", ByKey::depth}};
@@ -127,12 +155,12 @@ void add_by(Commands& commands) {
   add_process_filter(*command, options->filter);
   command->add_option("--key", options->key, "program words uid depth [program]")
       ->type_name("KEY")
-      ->transform(CLI::CheckedTransformer(kByKeys).description(""));
+      ->transform(choice(kByKeys));
   command->add_option("--words", options->words, "with --key words: so many of the command line [2]")->type_name("N")->check(CLI::Range(1, 1000).description(""));
   command->add_option("--sort", options->sort, "cpu count memory failed [cpu]")
       ->type_name("WHAT")
-      ->transform(CLI::CheckedTransformer(kBySorts).description(""));
-  command->add_option("-n,--count", options->rows, "rows, 0: all [20]")->type_name("N");
+      ->transform(choice(kBySorts));
+  command->add_option("-n,--count", options->rows, "rows, 0: all [20]")->type_name("N")->check(whole_number());
   command->add_option("--short", options->short_lived_s, "what lived no longer is short-lived [0.1]")->type_name("SEC");
 }
 
@@ -145,7 +173,7 @@ void add_compare(Commands& commands) {
       "  duct-log compare con-duct_ bpf_        which processes one has and the other missed, and why");
   command->add_option("A", options->a, "a run, or a directory of runs")->required();
   command->add_option("B", options->b, "what it is compared with")->required();
-  command->add_option("-n,--count", options->rows, "most programs that differ [15]")->type_name("N");
+  command->add_option("-n,--count", options->rows, "most programs that differ [15]")->type_name("N")->check(whole_number());
 }
 
 void add_audit(Commands& commands) {
@@ -154,7 +182,7 @@ void add_audit(Commands& commands) {
                                                        "  duct-log audit --interval 1 logs/a_");
   add_run(*command, options->run);
   command->add_option("--interval", options->interval_s, "seconds between two samples [1]")->type_name("SEC")->check(CLI::Range(0.001, 1e6).description(""));
-  command->add_option("-n,--count", options->rows, "most programs that were missed [10]")->type_name("N");
+  command->add_option("-n,--count", options->rows, "most programs that were missed [10]")->type_name("N")->check(whole_number());
 }
 
 // Seconds, with s, m or h.
@@ -243,9 +271,9 @@ void add_report(Commands& commands) {
   add_run(*command, options->run);
   command->add_option("--format", options->format, "markdown html [html where the output is so named, otherwise markdown]")
       ->type_name("FORMAT")
-      ->transform(CLI::CheckedTransformer(kReportFormats).description(""));
+      ->transform(choice(kReportFormats));
   command->add_option("-o,--output", options->output, "the file to write [stdout]")->type_name("FILE");
-  command->add_option("--max-processes", options->max_processes, "html: of more processes those with the most cost are listed [50000]")->type_name("N");
+  command->add_option("--max-processes", options->max_processes, "html: of more processes those with the most cost are listed [50000]")->type_name("N")->check(whole_number());
 }
 
 const std::map<std::string, PlotCpu> kPlotCpu = {
@@ -264,7 +292,7 @@ void add_plot(Commands& commands) {
                       "auto: CPU times where they are recorded; ps-pcpu: averages over lifetimes, as ps has them; ps-cpu-timepoint: what these come to "
                       "between reports [auto]")
       ->type_name("MODE")
-      ->transform(CLI::CheckedTransformer(kPlotCpu).description(""));
+      ->transform(choice(kPlotCpu));
   command->add_option("--min-ratio", options->min_ratio, "an axis has the largest unit of which it goes to so many at least; -1: seconds and bytes [3]")
       ->type_name("RATIO");
   command->add_option("--largest", options->largest, "so many processes have a curve of their own [6]")->type_name("N")->check(CLI::Range(0, 8).description(""));
@@ -284,10 +312,10 @@ void add_export(Commands& commands) {
   add_run(*command, options->run);
   command->add_option("--format", options->format, "trace csv json [trace]")
       ->type_name("FORMAT")
-      ->transform(CLI::CheckedTransformer(kExportFormats).description(""));
+      ->transform(choice(kExportFormats));
   command->add_option("--rows", options->rows, "csv: a line for each of: processes; reports (totals, averages); samples (a process in a report) [processes]")
       ->type_name("WHAT")
-      ->transform(CLI::CheckedTransformer(kExportRows).description(""));
+      ->transform(choice(kExportRows));
   command->add_option("-o,--output", options->output, "the file to write [stdout]")->type_name("FILE");
 }
 
@@ -326,7 +354,10 @@ Result<LogCommand> parse_log_options(int argc, const char* const* argv) {
     chosen.print_and_exit = std::string(version.what()) + "\n";
     return chosen;
   } catch (const CLI::Error& error) {
-    return Error{ErrorCode::usage, error.what(), "duct-log --help lists the subcommands, duct-log SUBCOMMAND --help their options"};
+    if (const auto parsed = app.get_subcommands(); !parsed.empty())
+      return Error{ErrorCode::usage, error.what(), "duct-log " + parsed.front()->get_name() + " --help lists its options"};
+    const char* const* const word = std::find_if(argv + std::min(argc, 1), argv + argc, [](const char* each) { return each[0] != '-'; });
+    return Error{ErrorCode::usage, word != argv + argc ? duct_bpf::quoted(*word) + " is no subcommand" : error.what(), "duct-log --help lists the subcommands"};
   }
   if (colors || no_colors) chosen.colors = colors;
   chosen.pager = !no_pager;

@@ -2,28 +2,21 @@
 // One table holds every option; the parser, the environment, the .env files and --help are made from it.
 #include "cli/options.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <iterator>
-#include <map>
 #include <string_view>
 #include <variant>
 
 #include "cli/option_values.hpp"
-#include "core/env_file.hpp"
 #include "core/log_paths.hpp"
 #include "core/summary_format.hpp"
 
 namespace duct_bpf {
 namespace {
 
-constexpr std::size_t kMaxEnvFileBytes = 1 << 20;
 constexpr std::size_t kMaxPid = 4 << 20;  // PID_MAX_LIMIT of the kernel
 constexpr double kMinInterval = 0.001;
 // Stands for the empty value of "--name=": CLI11 would take the next word for it.
@@ -205,77 +198,9 @@ std::string help_text() {
          "  duct-bpf --attach 1234 --duration 60           record a running process for a minute\n";
 }
 
-std::string value_of(const EnvLookup& env, const char* name) {
+bool is_empty(const EnvLookup& env, const char* name) {
   const char* const value = env(name);
-  return value != nullptr ? value : "";
-}
-
-std::vector<std::string> env_file_paths(const EnvLookup& env) {
-  const std::string home = value_of(env, "HOME");
-  std::string config = value_of(env, "XDG_CONFIG_HOME");
-  if (config.empty()) config = "~/.config";
-  const char* const given = env("DUCT_CONFIG_PATHS");  // empty: no files at all
-  std::string_view list = given != nullptr ? given : "";
-  std::vector<std::string> paths;
-  if (given == nullptr) {
-    paths = {"/etc/duct/.env", config + "/duct/.env", ".duct/.env"};
-  }
-  while (!list.empty()) {
-    const std::size_t colon = std::min(list.find(':'), list.size());
-    if (colon > 0) paths.emplace_back(list.substr(0, colon));
-    list.remove_prefix(std::min(colon + 1, list.size()));
-  }
-  for (std::string& path : paths) {
-    if (path.rfind("~/", 0) == 0 && !home.empty()) path.replace(0, 1, home);
-  }
-  return paths;
-}
-
-// Empty and errno set where it cannot be read. Does not wait for a writer where the path is a FIFO.
-std::optional<std::string> read_file(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  if (fd < 0) return std::nullopt;
-  std::string text;
-  char buffer[16384];
-  ssize_t got = 0;
-  while (text.size() <= kMaxEnvFileBytes && (got = read(fd, buffer, sizeof buffer)) > 0) {
-    text.append(buffer, static_cast<std::size_t>(got));
-  }
-  const int failure = got < 0 ? errno : text.size() > kMaxEnvFileBytes ? EFBIG : 0;
-  close(fd);
-  errno = failure;
-  if (failure != 0) return std::nullopt;
-  return text;
-}
-
-struct Setting {
-  std::string value;
-  std::string source;  // the file
-};
-using Settings = std::map<std::string, Setting, std::less<>>;
-
-Settings read_env_files(const EnvLookup& env, CliOptions& cli) {
-  Settings settings;
-  for (const std::string& path : env_file_paths(env)) {
-    const auto text = read_file(path);
-    if (!text) {
-      const bool missing = errno == ENOENT || errno == ENOTDIR;
-      cli.notes.emplace_back(missing ? LogLevel::debug : LogLevel::warning,
-                             fmt::format("{}: skipped: {}", path, std::strerror(errno)));
-      continue;
-    }
-    auto variables = parse_env_file(*text);
-    if (!variables) {
-      cli.notes.emplace_back(LogLevel::warning,
-                             fmt::format("{}: skipped: {}", path, variables.error().message));
-      continue;
-    }
-    for (auto& [name, value] : *variables) {
-      if (name.rfind("DUCT_", 0) == 0) settings[name] = Setting{std::move(value), path};
-    }
-    cli.notes.emplace_back(LogLevel::debug, path + ": read");
-  }
-  return settings;
+  return value == nullptr || *value == '\0';
 }
 
 Result<void> set(const OptionRow& row, std::string_view value, CliOptions& to, const std::string& what) {
@@ -390,13 +315,13 @@ Result<CliOptions> parse_options(int argc, char** argv, const EnvLookup& env) {
   if (cli.doctor && !cli.run.command.empty()) return usage("--doctor: takes no COMMAND", "duct-bpf --help says more");
   if (cli.doctor) return cli;
 
-  const Settings settings = read_env_files(env, cli);
+  const Settings settings = read_env_files(env, [&](LogLevel level, std::string text) { cli.notes.emplace_back(level, std::move(text)); });
   for (std::size_t i = 0; i < std::size(kOptions); ++i) {
     const OptionRow& row = kOptions[i];
     if (row.set == nullptr) continue;
     if (const auto& value = words->values[i]) {
       if (auto ok = set(row, *value, cli, std::string(long_name(row))); !ok) return ok.error();
-    } else if (row.set == set_colors && !value_of(env, "NO_COLOR").empty()) {
+    } else if (row.set == set_colors && !is_empty(env, "NO_COLOR")) {
       continue;  // over the environment and the files; the command line has been looked at
     } else if (row.variable != nullptr) {
       if (auto ok = set_from_environment(row, env, settings, cli); !ok) return ok.error();

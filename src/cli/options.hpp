@@ -2,12 +2,12 @@
 // The command line of duct-bpf, the environment and the .env files, made into Options.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cli/env_files.hpp"
 #include "duct_bpf/error.hpp"
 #include "duct_bpf/run.hpp"
 
@@ -24,9 +24,6 @@ struct CliOptions {
   // What is to be said once the log level is known: .env files that were left out, deprecated fields.
   std::vector<std::pair<LogLevel, std::string>> notes;
 };
-
-// getenv(), or a test's own.
-using EnvLookup = std::function<const char*(const char* name)>;
 
 // Precedence: command line, environment, .env files (the later file wins), default. An environment variable
 // that is empty counts as not set, except those whose value may well be empty (message, output prefix). Error

@@ -71,6 +71,30 @@ bool uses_deprecated_field(std::string_view prefix) {
   return found;
 }
 
+std::string prefix_pattern(std::string_view prefix) {
+  std::string pattern;
+  const auto literal = [&](std::string_view text) {
+    for (const char c : text) {
+      if (std::string_view("*?[\\").find(c) != std::string_view::npos) pattern += '\\';
+      pattern += c;
+    }
+  };
+  const std::size_t name = prefix.rfind('/') + 1;  // 0 where there is no directory
+  bool any = false;                                // a field in the name
+  const bool balanced = split_fields(prefix.substr(0, name), literal, [&](std::string_view) { pattern += '*'; }) &&
+                        split_fields(
+                            prefix.substr(name), [&](std::string_view text) { literal(any ? std::string_view() : text); },
+                            [&](std::string_view) {
+                              if (!any) pattern += '*';
+                              any = true;
+                            });
+  if (!balanced) {
+    pattern.clear();
+    literal(prefix);
+  }
+  return pattern;
+}
+
 LogPaths log_paths(std::string prefix) {
   LogPaths paths{.prefix = std::move(prefix),
                  .stdout_file = {},

@@ -20,6 +20,11 @@ Result<std::string> expand_prefix(std::string_view prefix, std::int64_t epoch_ns
 // Whether the prefix names {datetime_filesafe}.
 bool uses_deprecated_field(std::string_view prefix);
 
+// A glob() pattern of the prefixes of the runs that belong together: a field in the name of a directory matches anything; the
+// last part of the prefix from its first field on does, so that runs beside it that were named otherwise are among them. A
+// prefix with a brace left open is taken as it is.
+std::string prefix_pattern(std::string_view prefix);
+
 struct LogPaths {
   std::string prefix, stdout_file, stderr_file, usage, info, processes;
 };

@@ -135,9 +135,10 @@ Result<int> audit(const AuditOptions& options, const Console& console) {
     }
     programs.print(console);
   }
-  console.write(console.styled(Style::dim,
-                               "Simulated from when processes began and ended. CPU is taken as used evenly over a life, memory as at its peak all along\n"
-                               "(so the sampled peak is an upper bound). Any moment: 20 of them, without a last look at the end.") + "\n");
+  console.write("\n" + console.styled(Style::dim,
+                                      wrapped("Simulated from when processes began and ended. CPU is taken as used evenly over a life, memory as at its peak "
+                                              "all along (so the sampled peak is an upper bound). Any moment: 20 of them, without a last look at the end.",
+                                              console.width, 0)) + "\n");
   return kOk;
 }
 

@@ -60,7 +60,7 @@ Result<int> baseline(const BaselineOptions& options, const Console& console) {
     }
     if (values.empty()) continue;
     const Spread spread = spread_of(values);
-    metrics.emplace_back(name, Json{Json::Object{{"mean", Json{spread.mean}},
+    metrics.emplace_back(std::string(name), Json{Json::Object{{"mean", Json{spread.mean}},
                                                  {"deviation", Json{spread.deviation}},
                                                  {"least", Json{spread.least}},
                                                  {"most", Json{spread.most}},

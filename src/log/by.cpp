@@ -20,7 +20,7 @@ struct Group {
   std::size_t count = 0, failed = 0, short_lived = 0;
   double cpu_time = 0, short_lived_cpu = 0;
   std::int64_t peak_rss = 0;
-  bool cpu_known = false;  // of one of them at least
+  bool cpu_known = false, exit_known = false;  // of one of them at least
 
   void add(const Process& process, double short_lived_s) {
     ++count;
@@ -28,6 +28,7 @@ struct Group {
     const double cpu = process.cpu_time.value_or(0);
     cpu_time += cpu;
     cpu_known = cpu_known || process.cpu_time.has_value();
+    exit_known = exit_known || process.exit_code || process.exit_signal;
     peak_rss = std::max(peak_rss, process.peak_rss.value_or(0));
     if (!process.alive && process.wall_time && *process.wall_time <= short_lived_s) {
       ++short_lived;
@@ -39,6 +40,7 @@ struct Group {
     failed += other.failed;
     cpu_time += other.cpu_time;
     cpu_known = cpu_known || other.cpu_known;
+    exit_known = exit_known || other.exit_known;
     peak_rss = std::max(peak_rss, other.peak_rss);
   }
 };
@@ -104,7 +106,7 @@ void print(const std::vector<Group>& groups, const Group& all, const ByOptions& 
     const auto if_known = [&](std::string text) { return group.cpu_known ? text : "-"; };
     table.add({{count_text(static_cast<std::int64_t>(group.count))}, {if_known(time_text(group.cpu_time))},
                {if_known(share_text(group.cpu_time, all.cpu_time))}, {if_known(time_text(each))}, {bytes_text(static_cast<double>(group.peak_rss))},
-               {count_text(static_cast<std::int64_t>(group.failed)), group.failed > 0 ? Style::red : Style::plain}, {std::move(name), style}});
+               {group.exit_known ? count_text(static_cast<std::int64_t>(group.failed)) : "-", group.failed > 0 ? Style::red : Style::plain}, {std::move(name), style}});
   };
   const std::size_t shown = options.rows > 0 ? std::min(options.rows, groups.size()) : groups.size();
   Group rest;
@@ -142,11 +144,11 @@ Result<int> by(const ByOptions& options, const Console& console) {
   std::sort(groups.begin(), groups.end(), [&](const Group& a, const Group& b) { return comes_before(a, b, options.sort); });
   print(groups, all, options, console);
   if (*source == ProcessSource::samples) {
-    console.write(console.styled(Style::dim, "Seen by samples alone: what came and went between two is not counted.") + "\n");
+    console.write(console.styled(Style::dim, wrapped("Seen by samples alone: what came and went between two is not counted.", console.width, 0)) + "\n");
   } else if (all.short_lived > 0) {
-    console.write(fmt::format("Short-lived ({} at most): {} of {} processes, {} of CPU ({}).\n", time_text(options.short_lived_s),
+    console.write(wrapped(fmt::format("Short-lived ({} at most): {} of {} processes, {} of CPU ({}).", time_text(options.short_lived_s),
                               count_text(static_cast<std::int64_t>(all.short_lived)), count_text(static_cast<std::int64_t>(all.count)),
-                              time_text(all.short_lived_cpu), share_text(all.short_lived_cpu, all.cpu_time)));
+                              time_text(all.short_lived_cpu), share_text(all.short_lived_cpu, all.cpu_time)), console.width, 0) + "\n");
   }
   return kOk;
 }

@@ -65,11 +65,19 @@ Result<void> check_processes(const CheckOptions& options, const Run& run, const 
   if (!options.no_failed) return {};
   const auto exit_code = run.info.summary.exit_code;
   verdicts.add(exit_code == 0, "exit code", exit_code ? std::to_string(*exit_code) : "not recorded", "0");
-  const auto processes = digest(run.files, 5, console.warn);
+  bool skipped = false;  // a line that cannot be read may be of one that failed
+  const auto processes = digest(run.files, 5, [&](const std::string& warning) {
+    skipped = true;
+    console.warn(warning);
+  });
   if (!processes && processes.error().code != ErrorCode::not_found) return processes.error();
   const bool sampled = !processes || processes->source == ProcessSource::samples || (run.info.tracer && run.info.tracer->sampler == "procfs");
-  const bool none = !sampled && processes->failed_below == 0;
-  verdicts.add(none, "failed processes", sampled ? "not recorded" : count_text(static_cast<std::int64_t>(processes->failed_below)), "0");
+  const Completeness complete = run.info.completeness.value_or(Completeness());
+  const bool lost = skipped || complete.lost_forks.value_or(0) > 0 || complete.lost_exits.value_or(0) > 0;
+  const bool none = !sampled && processes->failed_below == 0 && !lost;
+  std::string found = sampled ? "not recorded" : count_text(static_cast<std::int64_t>(processes->failed_below));
+  if (!sampled && lost) found += ", some not recorded";
+  verdicts.add(none, "failed processes", std::move(found), "0");
   if (!sampled) failures = processes->failures;
   return {};
 }

@@ -51,7 +51,7 @@ void print_metrics(const RunSet& a, const RunSet& b, const Console& console) {
   }
   table.print(console);
   if (a.runs.size() < 2 && b.runs.size() < 2)
-    console.write(console.styled(Style::dim, "?: how much runs scatter is not known from single ones; give directories of repeated runs.") + "\n");
+    console.write(console.styled(Style::dim, wrapped("?: how much runs scatter is not known from single ones; give directories of repeated runs.", console.width, 0)) + "\n");
 }
 
 std::string count_of(double count) { return run_metric("num_processes").text(count); }

@@ -10,7 +10,7 @@ namespace {
 // In the order of docs/records.md; arguments are in cmd.
 constexpr const char* kProcessColumns[] = {
     "pid", "ppid", "start_time", "end_time", "wall_time", "cmd", "exe", "comm", "num_execs", "exit_code", "exit_signal", "core_dumped",
-    "alive", "adopted", "cpu_time", "user_time", "system_time", "peak_rss", "peak_rss_image", "peak_vsz", "minor_faults", "major_faults",
+    "oom_killed", "killed_by", "alive", "adopted", "cpu_time", "user_time", "system_time", "peak_rss", "peak_rss_image", "peak_vsz", "minor_faults", "major_faults",
     "voluntary_switches", "involuntary_switches", "read_chars", "write_chars", "read_bytes", "write_bytes", "max_threads", "uid", "sid", "depth"};
 
 // A line of the file, field by field.

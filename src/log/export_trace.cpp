@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "log/export.hpp"
 #include "log/json_object.hpp"
@@ -18,7 +19,7 @@ constexpr std::size_t kCounterSteps = 2000;
 constexpr std::int64_t kNoPid = 1;  // of a run whose command is not known
 
 constexpr const char* kArguments[] = {
-    "cmd", "exe", "pid", "ppid", "depth", "num_execs", "exit_code", "exit_signal", "core_dumped", "alive", "adopted", "cpu_time", "user_time", "system_time",
+    "cmd", "exe", "pid", "ppid", "depth", "num_execs", "exit_code", "exit_signal", "core_dumped", "oom_killed", "killed_by", "alive", "adopted", "cpu_time", "user_time", "system_time",
     "peak_rss", "minor_faults", "major_faults", "voluntary_switches", "involuntary_switches", "read_chars", "write_chars", "read_bytes", "write_bytes",
     "max_threads", "uid", "sid"};
 
@@ -75,14 +76,30 @@ class TraceWriter {
   bool first_ = true;
 };
 
-void write_process(TraceWriter& trace, const Process& process, double start, double end, std::int64_t place) {
+// Numbers of tracks: the pid; where that was used before in the run, a number that no pid can be. A track is one process's,
+// because its name is.
+class Tracks {
+ public:
+  std::int64_t number(std::int64_t pid) {
+    if (pid <= 0 || pid >= kPidLimit || used_[static_cast<std::size_t>(pid)]) return next_++;
+    used_[static_cast<std::size_t>(pid)] = true;
+    return pid;
+  }
+
+ private:
+  static constexpr std::int64_t kPidLimit = 4 << 20;  // PID_MAX_LIMIT of the kernel
+  std::vector<bool> used_ = std::vector<bool>(kPidLimit);
+  std::int64_t next_ = kPidLimit;
+};
+
+void write_process(TraceWriter& trace, const Process& process, double start, double end, std::int64_t place, std::int64_t track) {
   const std::string program = program_of(process);
-  trace.name("thread_name", process.pid, "name", fmt::format("{} {}", program, process.pid));
-  trace.name("thread_sort_index", process.pid, "sort_index", place);
+  trace.name("thread_name", track, "name", fmt::format("{} {}", program, process.pid));
+  trace.name("thread_sort_index", track, "sort_index", place);
   const double from = micros(process.start_time - start), to = micros(process.end_time.value_or(end) - start);
   trace.event("X", program, [&](JsonObject& event) {
     event.add("cat", std::string_view(process.failed() ? "process,failed" : "process"));
-    event.add("tid", process.pid);
+    event.add("tid", track);
     event.add("ts", from);
     event.add("dur", std::max(to - from, 0.0));
     if (process.failed()) event.add("cname", std::string_view("terrible"));
@@ -102,8 +119,10 @@ Result<void> export_trace(const Run& run, const Write& write, const Warn& warn) 
   if (!ledger && !reports) return Error{ErrorCode::not_found, run.files.prefix + ": neither processes.jsonl nor usage.jsonl is there", {}};
   SeriesMaker maker(run.info, ledger && run.info.tracer && run.info.tracer->sampler == "bpf");
   std::optional<Process> command;  // the first process
+  std::vector<double> starts;
   auto read = for_each_known_process(run.files, warn, [&](const Process& process) {
     maker.add(process);
+    starts.push_back(process.start_time);
     if (process.depth == 0 || !command || (command->depth != 0 && process.start_time < command->start_time)) command = process;
   });
   if (!read) return read.error();
@@ -136,8 +155,12 @@ Result<void> export_trace(const Run& run, const Write& write, const Warn& warn) 
       event.add("s", std::string_view("p"));
     });
   }
-  std::int64_t place = 0;
-  read = for_each_known_process(run.files, said_already, [&](const Process& process) { write_process(trace, process, start, end, place++); });
+  std::sort(starts.begin(), starts.end());
+  Tracks tracks;
+  read = for_each_known_process(run.files, said_already, [&](const Process& process) {
+    const auto place = std::lower_bound(starts.begin(), starts.end(), process.start_time) - starts.begin();
+    write_process(trace, process, start, end, place, tracks.number(process.pid));
+  });
   if (!read) return read.error();
   write("\n]}\n");
   return {};

@@ -284,11 +284,13 @@ class Parser {
     if (token.kind == Token::text) return constant(Json{token.text_});
     if (token.kind == Token::name) return named(token);
     if (token.text_ == "(") {
+      if (is(")")) return list(")", {});
       auto value = disjunction();
+      if (value && take(",")) return list(")", {*value});
       if (value && !take(")")) return wrong("a ) is missing", now().at);
       return value;
     }
-    if (token.text_ == "[") return list();
+    if (token.text_ == "[") return list("]", {});
     return wrong(fmt::format("'{}' is out of place", token.text_), token.at);
   }
 
@@ -308,14 +310,13 @@ class Parser {
     return Value([name = token.text_](const FieldLookup& fields) { return fields(name); });
   }
 
-  Result<Value> list() {
-    std::vector<Value> items;
-    while (!take("]")) {
-      if (!items.empty() && !take(",")) return wrong("a , or ] is missing", now().at);
-      if (!items.empty() && take("]")) break;
+  // What comes behind the opening one, or behind the first comma: Python's tuples count as lists.
+  Result<Value> list(const char* closing, std::vector<Value> items) {
+    while (!take(closing)) {
       auto item = disjunction();
       if (!item) return item;
       items.push_back(*item);
+      if (!is(closing) && !take(",")) return wrong(fmt::format("a , or {} is missing", closing), now().at);
     }
     return Value([items](const FieldLookup& fields) {
       Json::List values;
@@ -335,13 +336,14 @@ class Parser {
     if (!take(")")) return wrong("a ) is missing", now().at);
     RE2::Options options(RE2::Quiet);
     const auto regex = std::make_shared<RE2>(pattern.text_, options);
-    if (!regex->ok()) return wrong(fmt::format("pattern '{}': {}", escaped(pattern.text_), regex->error()), pattern.at);
+    if (!regex->ok()) return wrong(fmt::format("pattern '{}': {}", escaped(pattern.text_), escaped(regex->error())), pattern.at);
     const RE2::Anchor anchor = function.text_ == "re.search"  ? RE2::UNANCHORED
                                : function.text_ == "re.match" ? RE2::ANCHOR_START
                                                               : RE2::ANCHOR_BOTH;
     return Value([regex, anchor, text = *text](const FieldLookup& fields) {
       const auto subject = text(fields).text();
-      return Json{subject && regex->Match(*subject, 0, subject->size(), anchor, nullptr, 0)};
+      const bool found = subject && regex->Match(*subject, 0, subject->size(), anchor, nullptr, 0);
+      return found ? Json{true} : Json{};  // no match is None, as in Python
     });
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Filters: a small part of Python's expressions over the fields of a record. It reads fields and nothing else.
-//   or and not, == != < <= > >= (chained too), in, not in, is None, + - * /, numbers, 'text', lists [..], True False None,
-//   re.search('pattern', text), re.match, re.fullmatch.
+//   or and not, == != < <= > >= (chained too), in, not in, is None, + - * /, numbers, 'text', lists [..] (..,), True False None,
+//   re.search('pattern', text), re.match, re.fullmatch: None where it does not match.
 // Comparing things that have no order, or with None, is false; patterns are RE2's, which take linear time.
 #pragma once
 

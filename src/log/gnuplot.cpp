@@ -13,6 +13,7 @@
 namespace duct_log {
 namespace {
 
+constexpr double kFewProcesses = 6;  // of more, gnuplot marks whole numbers by itself
 constexpr std::size_t kTitleWidth = 110;
 constexpr std::size_t kNameWidth = 24;
 constexpr double kHostLineWithin = 4;  // the host's memory is a line in the picture if it is no more than so many times the peak
@@ -98,7 +99,7 @@ std::string cpu_panel(const Plot& plot, double time, std::string& data) {
   add_values(data, "cpu_reported", plot.series, plot.series.cpu_reported, time, 1);
   for (std::size_t i = 0; i < plot.traces.size(); ++i) add_points(data, fmt::format("cpu_of{}", i), plot.traces[i].cpu, time, 1);
   Curves curves;
-  if (!plot.series.cpu.empty()) curves.add("$cpu with filledcurves y1=0 fs solid 0.2 noborder lc rgb '#2a78c8' notitle, $cpu with lines lw 1.3 lc rgb '#2a78c8'", "all processes");
+  if (!plot.series.cpu.empty()) curves.add("$cpu with filledcurves y1=0 fs solid 0.2 noborder lc rgb '#2a78c8' notitle, $cpu with lines lw 1.3 lc rgb '#2a78c8'", plot.lifetime_cpu ? "processes of 1 s and more" : "all processes");
   if (!plot.series.cpu_reported.empty())
     curves.add("$cpu_reported with lines lw 1.2 dt (8,4) lc rgb '#444444'", plot.lifetime_cpu ? "sum of lifetime averages" : "highest between samples");
   add_traces(curves, plot, "cpu_of", &Trace::cpu);
@@ -145,7 +146,9 @@ std::string processes_panel(const Plot& plot, double time, std::string& data) {
   Curves curves;
   if (!plot.series.processes.empty())
     curves.add("$processes with filledcurves y1=0 fs solid 0.2 noborder lc rgb '#1f8f78' notitle, $processes with lines lw 1.3 lc rgb '#1f8f78'", "alive");
-  return fmt::format("set yrange [0:{:.9g}]\nset ylabel 'Processes'\n", most * 1.1) + curves.text();
+  // There are no halves of a process.
+  const char* const tics = most <= kFewProcesses ? "set ytics 1\n" : "";
+  return fmt::format("set yrange [0:{:.9g}]\n{}set ylabel 'Processes'\n", most * 1.1, tics) + curves.text();
 }
 
 }  // namespace

@@ -23,9 +23,11 @@ using duct_bpf::Result;
 // Lent text: behind its end there are kJsonPadding bytes that may be read, whatever they are.
 inline constexpr std::size_t kJsonPadding = 64;
 
+struct JsonMember;
+
 struct Json {
   using List = std::vector<Json>;
-  using Object = std::vector<std::pair<std::string, Json>>;  // in the order of the file; a key may come twice
+  using Object = std::vector<JsonMember>;  // in the order of the file; a key may come twice
   std::variant<std::monostate, bool, std::int64_t, double, std::string, List, Object> value;
 
   // Of an object: what the last such key holds; null where there is none or this is no object.
@@ -35,10 +37,20 @@ struct Json {
   std::optional<std::int64_t> integer() const;
   std::optional<double> number() const;
   std::optional<bool> flag() const;
-  const List* list() const { return std::get_if<List>(&value); }
-  const Object* object() const { return std::get_if<Object>(&value); }
+  const List* list() const;
+  const Object* object() const;
   bool is_null() const { return value.index() == 0; }
 };
+
+// Of an object. No std::pair: Clang 14 asks whether that can be made while it is being defined.
+struct JsonMember {
+  JsonMember(std::string key, Json held) : first(std::move(key)), second(std::move(held)) {}
+  std::string first;
+  Json second;
+};
+
+inline const Json::List* Json::list() const { return std::get_if<List>(&value); }
+inline const Json::Object* Json::object() const { return std::get_if<Object>(&value); }
 
 // One value and nothing behind it. `text` is padded (see above). Error io: what is wrong with it, without a file name.
 Result<Json> parse_json(std::string_view text);

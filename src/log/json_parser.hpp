@@ -14,7 +14,8 @@ namespace duct_log {
 class JsonParser {
  public:
   // One value and nothing behind it. `text` is padded (json.hpp). The element is valid until the next call. Halves of
-  // surrogate pairs, as Python writes them for bytes that are no UTF-8, become U+FFFD. Error io: what is wrong.
+  // surrogate pairs, as Python writes them for bytes that are no UTF-8, become U+FFFD. Error io: what is wrong; deeper than 64
+  // levels and more than a million values are.
   duct_bpf::Result<simdjson::dom::element> parse(std::string_view text);
 
  private:

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "log/series.hpp"
+
 namespace duct_log {
 namespace {
 
@@ -32,9 +34,7 @@ void add(std::unordered_map<std::int64_t, std::vector<Process>>& known, const Us
     process.end_time = std::max(process.end_time.value_or(seen), seen);
     process.wall_time = std::max(0.0, *process.end_time - process.start_time);
     if (row.rss) process.peak_rss = std::max(process.peak_rss.value_or(0), static_cast<std::int64_t>(std::clamp(*row.rss, 0.0, 9e18)));
-    auto cpu = row.cpu_time;
-    if (!cpu && row.pcpu && row.age.value_or(0) >= 1) cpu = *row.pcpu / 100 * *row.age;
-    if (cpu) process.cpu_time = std::max(process.cpu_time.value_or(0), *cpu);
+    if (const auto cpu = cpu_seconds(row, CpuSource::known)) process.cpu_time = std::max(process.cpu_time.value_or(0), *cpu);
   }
 }
 

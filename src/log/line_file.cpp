@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -16,7 +17,7 @@
 namespace duct_log {
 namespace {
 
-constexpr std::size_t kChunkBytes = 1 << 20;
+constexpr std::size_t kLeastChunkBytes = 1 << 14, kChunkBytes = 1 << 20;
 
 Error failure(const std::string& path, const std::string& why) { return Error{ErrorCode::io, path + ": " + why, {}}; }
 
@@ -58,7 +59,7 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r") ==
 Result<void> for_each_line(const std::string& path, const std::function<void(const Line&)>& take) {
   auto file = File::open(path);
   if (!file) return file.error();
-  std::string buffer(kChunkBytes + kJsonPadding, '\0');
+  std::string buffer(std::clamp((*file)->size() + 1, kLeastChunkBytes, kChunkBytes) + kJsonPadding, '\0');
   std::size_t held = 0;  // bytes of the buffer that are a line's beginning
   Line line;
   bool skipping = false;  // the rest of a line that is too long

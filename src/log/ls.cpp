@@ -19,7 +19,10 @@ constexpr std::string_view kOtherFields[] = {
     "prefix", "env", "gpu", "cpu_total", "memory_total", "hostname", "uid", "user", "duct_version", "schema_version", "record_version",
     "stdout", "stderr", "usage", "info", "processes", "message", "working_directory", "sampler", "tracer_version", "kernel_release",
     "memory_method", "memory_error_bound", "startup_time", "overhead_cpu", "pss_cpu", "peak_rss_processes", "forks", "execs", "exits",
-    "alive_at_end", "lost_forks", "lost_execs", "lost_exits", "lost_argv", "spilled", "exact"};
+    "alive_at_end", "lost_forks", "lost_execs", "lost_exits", "lost_argv", "spilled", "exact",
+    // con-duct's since its schema 0.2.3
+    "os_name", "os_release", "os_version", "arch", "processor", "distro_id", "distro_id_like", "distro_name", "distro_version", "distro_version_id",
+    "distro_codename", "distro_variant_id", "distro_pretty_name", "distro_build_id"};
 
 bool is_known(std::string_view name, const std::vector<Json::Object>& records) {
   if (std::find(std::begin(kOtherFields), std::end(kOtherFields), name) != std::end(kOtherFields)) return true;
@@ -37,7 +40,11 @@ Json value_of(const Json::Object& record, std::string_view name) {
 }
 
 std::vector<RunFiles> runs_of(const LsOptions& options, const Console& console, bool& failed) {
-  if (options.paths.empty()) return find_default_runs();
+  if (options.paths.empty()) {
+    auto runs = find_default_runs();
+    if (runs.empty()) console.warn("no run at " + default_pattern());
+    return runs;
+  }
   std::vector<RunFiles> runs;
   std::unordered_set<std::string> seen;  // a run may be named by several of its files
   for (const std::string& path : options.paths) {

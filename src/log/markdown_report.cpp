@@ -78,7 +78,7 @@ Result<std::string> markdown_report(const Run& run, const Warn& warn) {
   const auto read = digest(run.files, kRows, warn);
   if (!read && read.error().code != ErrorCode::not_found) return read.error();
   const RunDigest* const processes = read ? &*read : nullptr;
-  std::string text = "### " + code(escaped(run.info.command.value_or("(no info.json)"))) + ": " + outcome(run.info.summary) + "\n\n";
+  std::string text = "### " + code(escaped(run.info.command.value_or("(command not known)"))) + ": " + outcome(run.info.summary) + "\n\n";
   text += totals(run.info, processes);
   if (processes != nullptr) text += failures(*processes, run.info.summary) + most_cpu(*processes);
   return text + completeness(run.info, processes);

@@ -47,7 +47,7 @@ Result<Plot> make_plot(const PlotOptions& options, std::size_t steps, const Warn
   };
   if (const auto read = for_each_report_of(warn, [&](const UsageReport& report) { maker.add(report); }); !read) return read.error();
   const double start = info.summary.start_time ? *info.summary.start_time : maker.start();
-  TraceMaker traces(start, start + maker.span(), options.largest, source, options.cpu == PlotCpu::ps_pcpu);
+  TraceMaker traces(start, start + maker.span(), options.largest, info.cpu_total, source, options.cpu == PlotCpu::ps_pcpu);
   if (ledger || !run->files.usage.empty()) {
     const auto read = for_each_known_process(run->files, warn, [&](const Process& process) {
       maker.add(process);

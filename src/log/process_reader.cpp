@@ -63,6 +63,7 @@ struct Key {
 constexpr Key kKeys[] = {
     {"pid", read_member<&Process::pid>},
     {"ppid", read_member<&Process::ppid>},
+    {"pid_ns", read_member<&Process::pid_ns>},
     {"start_time", read_member<&Process::start_time>},
     {"end_time", read_member<&Process::end_time>},
     {"wall_time", read_member<&Process::wall_time>},
@@ -96,6 +97,7 @@ constexpr Key kKeys[] = {
     {"peak_vsz", read_member<&Process::peak_vsz>},
     {"uid", read_member<&Process::uid>},
     {"sid", read_member<&Process::sid>},
+    {"cgroup_id", read_member<&Process::cgroup_id>},
     {"depth", read_member<&Process::depth>},
 };
 constexpr std::size_t kNumKeys = std::size(kKeys);

@@ -20,6 +20,12 @@ Json as_json(const std::optional<T>& value) {
   return value ? Json{*value} : Json{};
 }
 
+Json as_json(const std::vector<std::string>& words) {
+  Json::List list;
+  for (const std::string& word : words) list.push_back({word});
+  return {std::move(list)};
+}
+
 template <auto member>
 Json get(const Process& process) {
   return as_json(process.*member);
@@ -32,9 +38,11 @@ struct Field {
 constexpr Field kFields[] = {
     {"pid", get<&Process::pid>},
     {"ppid", get<&Process::ppid>},
+    {"pid_ns", get<&Process::pid_ns>},
     {"depth", get<&Process::depth>},
     {"uid", get<&Process::uid>},
     {"sid", get<&Process::sid>},
+    {"cgroup_id", get<&Process::cgroup_id>},
     {"num_execs", get<&Process::num_execs>},
     {"exit_code", get<&Process::exit_code>},
     {"exit_signal", get<&Process::exit_signal>},
@@ -47,6 +55,8 @@ constexpr Field kFields[] = {
     {"core_dumped", get<&Process::core_dumped>},
     {"oom_killed", get<&Process::oom_killed>},
     {"cmd", get<&Process::cmd>},
+    {"argv", get<&Process::argv>},
+    {"argv_truncated", get<&Process::argv_truncated>},
     {"exe", get<&Process::exe>},
     {"comm", get<&Process::comm>},
     {"cpu_time", get<&Process::cpu_time>},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "log/cpu_knots.hpp"
 #include "log/process_text.hpp"
 
 namespace duct_log {
@@ -27,6 +28,7 @@ void TraceMaker::add(const Process& process) {
                     .end = std::max(process.end_time.value_or(end_), process.start_time) - start_,
                     .cpu_time = process.cpu_time,
                     .peak_rss = process.peak_rss,
+                    .most_cpus = most_cpus(process.max_threads, cpus_),
                     .cpu = {},
                     .rss = {}};
   if (trace.cpu_time.value_or(0) > 0)
@@ -74,22 +76,22 @@ std::vector<Trace> TraceMaker::take() {
     trace.rss = std::move(rss);
 
     Points cpu;
-    double time = trace.start, used = 0;
-    const auto until = [&](double next_time, double next_used) {
-      if (next_time <= time || next_used < used) return;
-      cpu.emplace_back(time, (next_used - used) / (next_time - time) * 100);
-      time = next_time;
-      used = next_used;
-    };
+    double time = trace.start;
+    CpuKnots known;
+    known.begin(trace.start, trace.most_cpus);
     for (const auto& [next_time, value] : trace.cpu) {
       if (lifetime_cpu_) {
         cpu.emplace_back(time, value);
         time = next_time;
       } else if (next_time <= trace.end && (source_ == CpuSource::ps || value <= trace.cpu_time.value_or(value))) {
-        until(next_time, value);
+        known.add(next_time, value);
       }
     }
-    if (!lifetime_cpu_ && source_ == CpuSource::known && trace.cpu_time) until(trace.end, *trace.cpu_time);
+    if (!lifetime_cpu_ && source_ == CpuSource::known && trace.cpu_time) known.add(trace.end, *trace.cpu_time);
+    for (std::size_t i = 1; i < known.knots().size(); ++i) {
+      const auto &from = known.knots()[i - 1], &to = known.knots()[i];
+      cpu.emplace_back(from.time, (to.used - from.used) / (to.time - from.time) * 100);
+    }
     if (!cpu.empty()) cpu.emplace_back(trace.end, cpu.back().second);
     trace.cpu = std::move(cpu);
   }

@@ -22,6 +22,7 @@ struct Trace {
   double start = 0, end = 0;  // seconds since the run began
   std::optional<double> cpu_time;
   std::optional<std::int64_t> peak_rss;
+  double most_cpus = 0;  // that it can use at once
   Points cpu;  // %
   Points rss;  // bytes
 };
@@ -30,8 +31,9 @@ struct Trace {
 class TraceMaker {
  public:
   // Half of `most` are the processes with the most CPU time, the rest those with the highest memory.
-  TraceMaker(double start, double end, std::size_t most, CpuSource source, bool lifetime_cpu)
-      : start_(start), end_(end), most_(most), source_(source), lifetime_cpu_(lifetime_cpu) {}
+  // `cpus`: of the machine.
+  TraceMaker(double start, double end, std::size_t most, std::optional<std::int64_t> cpus, CpuSource source, bool lifetime_cpu)
+      : start_(start), end_(end), most_(most), cpus_(cpus), source_(source), lifetime_cpu_(lifetime_cpu) {}
   void add(const Process& process);
   void choose();  // between the two
   void add(const UsageReport& report);
@@ -41,6 +43,7 @@ class TraceMaker {
   Trace* of(const UsageProcess& process, double time);
   double start_, end_;
   std::size_t most_;
+  std::optional<std::int64_t> cpus_;
   CpuSource source_;
   bool lifetime_cpu_;  // plot what ps shows as it is
   std::vector<Trace> by_cpu_, by_rss_, traces_;

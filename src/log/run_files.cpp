@@ -10,6 +10,9 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/log_paths.hpp"
+#include "duct_bpf/run.hpp"
+
 namespace duct_log {
 namespace {
 
@@ -20,7 +23,6 @@ using duct_bpf::Result;
 
 constexpr std::string_view kInfo = "info.json";
 constexpr std::string_view kSuffixes[] = {kInfo, "usage.jsonl", "usage.json", "processes.jsonl", "stdout", "stderr"};
-constexpr const char* kDefaultPrefix = ".duct/logs/{datetime}-{pid}_";
 
 bool exists(const std::string& path) {
   struct stat status {};
@@ -48,22 +50,6 @@ std::vector<RunFiles> runs_of(std::vector<std::string> info_files) {
   std::vector<RunFiles> runs;
   for (const std::string& path : info_files) runs.push_back(files_of(path.substr(0, path.size() - kInfo.size())));
   return runs;
-}
-
-// The output prefix as a pattern: what stands for a field matches anything.
-std::string pattern_of(std::string_view prefix) {
-  std::string pattern;
-  for (std::size_t i = 0; i < prefix.size(); ++i) {
-    const std::size_t end = prefix[i] == '{' ? prefix.find('}', i) : std::string_view::npos;
-    if (end != std::string_view::npos) {
-      pattern += '*';
-      i = end;
-    } else {
-      if (std::string_view("*?[\\").find(prefix[i]) != std::string_view::npos) pattern += '\\';
-      pattern += prefix[i];
-    }
-  }
-  return pattern + std::string(kInfo);
 }
 
 std::int64_t modified_ns(const std::string& path) {
@@ -107,12 +93,15 @@ Result<std::vector<RunFiles>> find_runs(const std::string& argument) {
   return Error{ErrorCode::not_found, argument + ": no such run", "name its info.json, its prefix or its directory"};
 }
 
+std::string default_pattern() {
+  const char* const given = std::getenv(kPrefixVariable);
+  return duct_bpf::prefix_pattern(given != nullptr ? given : duct_bpf::Options().output_prefix) + std::string(kInfo);
+}
+
 std::vector<RunFiles> find_default_runs() {
-  const char* const given = std::getenv("DUCT_OUTPUT_PREFIX");
-  const std::string pattern = pattern_of(given != nullptr && *given != '\0' ? given : kDefaultPrefix);
   glob_t found{};
   std::vector<std::string> info_files;
-  if (glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0) info_files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  if (glob(default_pattern().c_str(), GLOB_NOSORT, nullptr, &found) == 0) info_files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   globfree(&found);
   return runs_of(std::move(info_files));
 }
@@ -120,7 +109,7 @@ std::vector<RunFiles> find_default_runs() {
 Result<RunFiles> find_run(const std::string& argument) {
   if (argument.empty()) {
     const auto runs = find_default_runs();
-    if (runs.empty()) return Error{ErrorCode::not_found, "no run here", "name one: its info.json, its prefix or its directory"};
+    if (runs.empty()) return Error{ErrorCode::not_found, "no run at " + default_pattern(), "name one: its info.json, its prefix or its directory"};
     return latest(runs);
   }
   auto runs = find_runs(argument);

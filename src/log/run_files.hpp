@@ -20,7 +20,12 @@ struct RunFiles {
 // Error not_found: nothing there is of a run.
 duct_bpf::Result<std::vector<RunFiles>> find_runs(const std::string& argument);
 
-// The runs under the output prefix that duct-bpf would use here (DUCT_OUTPUT_PREFIX, with fields as wildcards), by name.
+// Of the environment: where runs are recorded.
+inline constexpr const char* kPrefixVariable = "DUCT_OUTPUT_PREFIX";
+
+// Of the info.json files where duct-bpf would record here, for glob(): prefix_pattern() of kPrefixVariable.
+std::string default_pattern();
+// The runs of these files, by name.
 std::vector<RunFiles> find_default_runs();
 
 // Exactly one. An empty argument: the latest of the default ones. Error usage: several.

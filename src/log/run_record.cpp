@@ -2,9 +2,9 @@
 // info.json, and what belongs to a run.
 #include "log/run_record.hpp"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
+#include <unordered_map>
 
 #include "log/line_file.hpp"
 
@@ -27,18 +27,18 @@ std::optional<Version> version_of(const std::string& text) {
   return version;
 }
 
-// As con-duct flattens: lists stay as they are.
-void flatten(const Json::Object& object, Json::Object& fields) {
+// As con-duct flattens: lists stay as they are. `places`: of the fields, by name.
+void flatten(const Json::Object& object, Json::Object& fields, std::unordered_map<std::string_view, std::size_t>& places) {
   for (const auto& [name, value] : object) {
     if (const Json::Object* const inner = value.object()) {
-      flatten(*inner, fields);
+      flatten(*inner, fields, places);
       continue;
     }
-    const auto known = std::find_if(fields.begin(), fields.end(), [&](const auto& field) { return field.first == name; });
-    if (known == fields.end())
+    const auto [known, is_new] = places.try_emplace(name, fields.size());
+    if (is_new)
       fields.emplace_back(name, value);
     else
-      known->second = value;
+      fields[known->second].second = value;
   }
 }
 
@@ -128,7 +128,8 @@ Info info_of(const Json& json) {
   info.summary = summary_of(member(json, "execution_summary"));
   if (const Json* const tracer = json.find("tracer")) info.tracer = tracer_of(*tracer);
   if (const Json* const complete = json.find("completeness")) info.completeness = completeness_of(*complete);
-  flatten(*json.object(), info.fields);
+  std::unordered_map<std::string_view, std::size_t> places;
+  flatten(*json.object(), info.fields, places);
   return info;
 }
 

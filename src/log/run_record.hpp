@@ -70,7 +70,7 @@ struct KilledBy {
 // A line of processes.jsonl. (pid, start_time) is unique.
 struct Process {
   std::int64_t pid = 0;
-  std::optional<std::int64_t> ppid, depth, uid, sid, num_execs, exit_code, exit_signal, max_threads;
+  std::optional<std::int64_t> ppid, pid_ns, depth, uid, sid, cgroup_id, num_execs, exit_code, exit_signal, max_threads;
   double start_time = 0;
   std::optional<double> end_time;  // empty: alive when the run was over
   std::optional<double> wall_time;

@@ -41,7 +41,7 @@ Result<RunSet> load_run_set(const std::string& argument, bool with_processes, co
       ProgramCount& program = set.programs[program_of(process)];
       ++program.count;
       ++set.processes;
-      program.cpu_time += process.cpu_time.value_or(0);
+      if (process.cpu_time) program.cpu_time = program.cpu_time.value_or(0) + *process.cpu_time;
     });
     if (!source && source.error().code != ErrorCode::not_found) return source.error();
     if (!source) continue;
@@ -52,7 +52,7 @@ Result<RunSet> load_run_set(const std::string& argument, bool with_processes, co
   set.has_processes = with_record > 0;
   for (auto& [name, program] : set.programs) {
     program.count /= static_cast<double>(with_record);
-    program.cpu_time /= static_cast<double>(with_record);
+    if (program.cpu_time) *program.cpu_time /= static_cast<double>(with_record);
   }
   if (with_record > 0) set.processes /= static_cast<double>(with_record);
   return set;

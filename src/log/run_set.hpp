@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace duct_log {
 
 struct ProgramCount {
   double count = 0;     // processes of it, mean over the runs
-  double cpu_time = 0;  // of them, mean over the runs
+  std::optional<double> cpu_time;  // of them, mean over the runs; empty: of none it is known
 };
 
 struct RunSet {

@@ -4,11 +4,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "log/whole.hpp"
+
 namespace duct_log {
+namespace {
+
+constexpr std::size_t kMostSamples = 100'000'000;
+
+}  // namespace
 
 Seen simulate(const std::vector<Life>& lives, double first, double interval, double end, bool last_look, std::vector<Missed>* missed) {
   Seen seen;
-  const auto regular = static_cast<std::int64_t>(std::max(0.0, std::ceil((end - first) / interval)));  // samples before `end`
+  const auto samples_before = [&](double time, std::size_t most) { return static_cast<std::int64_t>(whole(std::ceil((time - first) / interval), most)); };
+  const std::int64_t regular = samples_before(end, kMostSamples);
   const std::int64_t samples = regular + (last_look ? 1 : 0);
   seen.samples = static_cast<std::size_t>(samples);
   const auto time_of = [&](std::int64_t sample) { return sample < regular ? first + static_cast<double>(sample) * interval : end; };
@@ -16,9 +24,9 @@ Seen simulate(const std::vector<Life>& lives, double first, double interval, dou
   std::vector<double> rss(seen.samples + 1);
   std::vector<std::int64_t> count(seen.samples + 1);
   for (const Life& life : lives) {
-    std::int64_t from = std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil((life.begin - first) / interval)));
-    from = std::min(from, regular);  // none of the regular ones: the last look, if there is one
-    std::int64_t to = std::min(regular - 1, static_cast<std::int64_t>(std::ceil((life.end - first) / interval)) - 1);  // the last before its end
+    const auto most = static_cast<std::size_t>(regular);
+    const std::int64_t from = samples_before(life.begin, most);  // none of the regular ones: the last look, if there is one
+    std::int64_t to = samples_before(life.end, most) - 1;        // the last before its end
     if (last_look && life.begin <= end && life.end >= end) to = regular;
     const bool is_seen = from <= to && to >= 0;
     double cpu = 0;

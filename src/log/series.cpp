@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "log/cpu_knots.hpp"
+#include "log/whole.hpp"
+
 namespace duct_log {
 namespace {
 
@@ -46,7 +49,7 @@ class Spread {
   }
 
  private:
-  std::size_t index(double time) const { return std::min(static_cast<std::size_t>(time / step_), partial_.size() - 1); }
+  std::size_t index(double time) const { return whole(time / step_, partial_.size() - 1); }
   double step_;
   std::vector<double> partial_, change_;
 };
@@ -94,7 +97,7 @@ void drop_if_unknown(Series::Values& values) {
 
 std::optional<double> cpu_seconds(const UsageProcess& process, CpuSource source) {
   if (source == CpuSource::known && process.cpu_time) return process.cpu_time;
-  if (process.pcpu && process.age) return *process.pcpu * *process.age / 100;
+  if (process.pcpu && process.age.value_or(0) >= 1) return *process.pcpu * *process.age / 100;
   return std::nullopt;
 }
 
@@ -104,7 +107,7 @@ void SeriesMaker::add(const Process& process) {
                                    : summary_.end_time.value_or(process.start_time);
   end = std::max(end, process.start_time + kLeastLife_s);
   const double cpu = source_ == CpuSource::known ? process.cpu_time.value_or(std::nan("")) : std::nan("");
-  lives_.push_back({process.pid, process.start_time, end, cpu, process.peak_rss.value_or(0)});
+  lives_.push_back({process.pid, process.start_time, end, cpu, process.peak_rss.value_or(0), most_cpus(process.max_threads, cpus_)});
   if (!process.adopted) first_ = std::min(first_, process.start_time);
   last_ = std::max(last_, end);
 }
@@ -149,20 +152,19 @@ void SeriesMaker::spread_cpu(Series& series) {
   Spread spread(series.cpu.size(), series.step);
   auto knot = knots_.begin();
   bool any = false;
+  CpuKnots known;
   for (const Life& life : lives_) {
-    double time = life.start, used = 0;
-    const auto until = [&](double next_time, double next_used) {
-      if (next_time <= time || next_used < used) return;
-      spread.add(time - series.start, next_time - series.start, next_used - used);
-      any = true;
-      time = next_time;
-      used = next_used;
-    };
+    known.begin(life.start, life.most_cpus);
     while (knot != knots_.end() && (knot->pid < life.pid || (knot->pid == life.pid && knot->time < life.start))) ++knot;
     for (; knot != knots_.end() && knot->pid == life.pid && knot->time <= life.end; ++knot) {
-      if (std::isnan(life.cpu) || knot->cpu <= life.cpu) until(knot->time, knot->cpu);
+      if (std::isnan(life.cpu) || knot->cpu <= life.cpu) known.add(knot->time, knot->cpu);
     }
-    if (!std::isnan(life.cpu)) until(life.end, life.cpu);
+    if (!std::isnan(life.cpu)) known.add(life.end, life.cpu);
+    for (std::size_t i = 1; i < known.knots().size(); ++i) {
+      const auto &from = known.knots()[i - 1], &to = known.knots()[i];
+      spread.add(from.time - series.start, to.time - series.start, to.used - from.used);
+      any = true;
+    }
   }
   if (!any) return;
   std::vector<double> rates;
@@ -186,12 +188,11 @@ void SeriesMaker::count_alive(Series& series) const {
 void SeriesMaker::take_reports(Series& series) const {
   if (windows_.size() < kFewReports && ledger_) return;
   for (const Window& window : windows_) {
-    const double from = std::max((window.from - series.start) / series.step, 0.0);
     const double to = (window.to - series.start) / series.step;
     if (!(to >= 0)) continue;
-    const auto steps = series.cpu_reported.size();
-    const auto first = std::min(static_cast<std::size_t>(from), steps - 1);
-    const auto last = std::min(static_cast<std::size_t>(std::max(to, from)), steps - 1);
+    const std::size_t last_step = series.cpu_reported.size() - 1;
+    const std::size_t first = whole((window.from - series.start) / series.step, last_step);
+    const std::size_t last = std::max(whole(to, last_step), first);
     for (std::size_t i = first; i <= last; ++i) {
       keep_highest(series.cpu_reported[i], window.totals.pcpu);
       keep_highest(series.rss_reported[i], window.totals.rss);

@@ -34,7 +34,8 @@ enum class CpuSource {
   ps,     // ps's averages times ages (con-duct's --cpu ps-cpu-timepoint)
 };
 
-// What the process had used when it was last seen; empty where that is not known.
+// What the process had used when it was last seen; empty where that is not known, as by ps's average in the first second: ages
+// are whole seconds.
 std::optional<double> cpu_seconds(const UsageProcess& process, CpuSource source);
 
 class SeriesMaker {
@@ -53,6 +54,7 @@ class SeriesMaker {
     std::int64_t pid;
     double start, end, cpu;  // cpu: s; NaN: unknown
     std::int64_t peak_rss;
+    double most_cpus;  // that it can use at once
   };
   struct Knot {  // what a process had used at a moment
     std::int64_t pid;

@@ -138,7 +138,7 @@ Result<int> show(const ShowOptions& options, const Console& console) {
   const ExecutionSummary& summary = info.summary;
 
   Screen screen(console);
-  screen.title(escaped(info.command.value_or("(no info.json)")));
+  screen.title(escaped(info.command.value_or("(command not known)")));
   screen.line("run", joined({escaped(run->files.prefix), summary.start_time ? date_text(summary.start_time) : "",
                              info.hostname ? "on " + escaped(*info.hostname) : "", info.user ? "as " + escaped(*info.user) : ""}));
   screen.line("message", escaped(info.message.value_or("")));

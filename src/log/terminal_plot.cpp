@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "log/text.hpp"
+#include "log/whole.hpp"
 
 namespace duct_log {
 namespace {
@@ -18,7 +19,7 @@ constexpr std::size_t kNumbersWidth = 22;  // right of a process's line: its CPU
 constexpr std::string_view kEighths[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 
 std::string_view eighth(double part) {
-  return kEighths[static_cast<std::size_t>(std::clamp(std::lround(part * 8), 0L, 8L))];
+  return kEighths[whole(std::round(part * 8), 8)];
 }
 
 std::string axis_text(double value) { return value >= 100 ? fmt::format("{:.0f}", value) : fmt::format("{:.3g}", value); }
@@ -54,7 +55,7 @@ void add_panel(std::string& out, const Panel& panel, const Console& console) {
     std::string line;
     for (std::size_t i = 0; i < panel.values->size(); ++i) {
       const double height = (*panel.values)[i].value_or(0) / panel.top * kRows;
-      const std::size_t mark_row = panel.mark ? static_cast<std::size_t>(std::clamp(std::floor(panel.mark_value / panel.top * kRows), 0.0, kRows - 1.0)) : 0;
+      const std::size_t mark_row = panel.mark ? whole(panel.mark_value / panel.top * kRows, kRows - 1) : 0;
       if (panel.mark == i && row == mark_row)
         line += "◆";
       else
@@ -128,7 +129,7 @@ std::string terminal_plot(const Plot& plot, double min_ratio, const Console& con
 
   const Series::Values& cpu = series.cpu.empty() ? series.cpu_reported : series.cpu;
   if (!cpu.empty()) {
-    std::string title = console.styled(Style::bold, "CPU") + "  mean of each step";
+    std::string title = console.styled(Style::bold, "CPU") + "  mean of each step" + (plot.lifetime_cpu ? ", not of processes younger than 1 s" : "");
     if (series.cpu.empty()) title = console.styled(Style::bold, "CPU") + (plot.lifetime_cpu ? "  sum of lifetime averages" : "  highest between samples");
     if (plot.cpu_total) title += fmt::format(", {:.0f} CPUs", *plot.cpu_total);
     add_panel(out, {.title = title, .colour = Style::green, .values = &cpu, .top = round_up(highest(cpu)), .unit = 1, .unit_name = "%", .mark = {}}, console);
@@ -143,7 +144,7 @@ std::string terminal_plot(const Plot& plot, double min_ratio, const Console& con
     if (plot.memory_total) title += ", host " + bytes_text(plot.memory_total);
     Panel panel{.title = title, .colour = Style::yellow, .values = &rss, .top = round_up(most / unit.size) * unit.size, .unit = unit.size, .unit_name = unit.name, .mark = {}};
     if (plot.peak_time && plot.peak_rss) {
-      panel.mark = static_cast<std::size_t>(std::clamp(*plot.peak_time / plot.span, 0.0, 1.0) * static_cast<double>(columns - 1));
+      panel.mark = whole(*plot.peak_time / plot.span * static_cast<double>(columns - 1), columns - 1);
       panel.mark_value = *plot.peak_rss;
     }
     add_panel(out, panel, console);

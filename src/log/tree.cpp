@@ -176,7 +176,7 @@ Result<int> tree(const TreeOptions& options, const Console& console) {
     const auto count = [](std::size_t number) { return count_text(static_cast<std::int64_t>(number)); };
     const std::string why = std::string(processes.size() < all ? "filtered; " : "") + (options.collapse ? "equal siblings are one row; " : "") +
                             (rows + 1 < groups.size() ? "the least CPU is left out (--rows, --depth); " : "");
-    console.write(console.styled(Style::dim, count(all) + " processes in " + count(rows) + " rows: " + why.substr(0, why.size() - 2)) + "\n");
+    console.write(console.styled(Style::dim, wrapped(count(all) + " processes in " + count(rows) + " rows: " + why.substr(0, why.size() - 2), console.width, 0)) + "\n");
   }
   return kOk;
 }

@@ -56,7 +56,7 @@ std::optional<UsageReport> report_of(const Json& json) {
   if (!time || processes == nullptr || processes->object() == nullptr) return std::nullopt;
   UsageReport report;
   report.time = *time;
-  report.num_samples = static_cast<std::int64_t>(number_in(json, "num_samples").value_or(0));
+  if (const Json* const samples = json.find("num_samples")) report.num_samples = samples->integer().value_or(0);
   for (const auto& [key, value] : *processes->object()) {
     if (auto process = process_of(key, value)) report.processes.push_back(std::move(*process));
   }

@@ -72,6 +72,18 @@ class Export(log_harness.LogTest):
         self.assertEqual([event["args"]["name"] for event in events if event["name"] == "process_name"], ["make -j4"])
         self.assertEqual({event["pid"] for event in events}, {made_builds.COMMAND})
 
+    def test_tracks(self):
+        """One of each process, by when they began, also where a pid is used again."""
+        begins = {"late": 8, "first": 1, "second": 3}
+        lines = [made_builds.process(7, at, at + 1, argv=[name]) for name, at in begins.items()] + [made_builds.command(10)]
+        events = self.trace(self.made(lines))
+        names = {event["tid"]: event["args"]["name"].split()[0] for event in events if event["name"] == "thread_name"}
+        places = {event["args"]["sort_index"]: names[event["tid"]] for event in events if event["name"] == "thread_sort_index"}
+        self.assertEqual([places[place] for place in sorted(places)], ["make", "first", "second", "late"])
+        slices = [event for event in events if event["ph"] == "X"]
+        self.assertEqual({event["tid"]: event["name"] for event in slices}, names)
+        self.assertEqual([event["args"]["pid"] for event in slices], [1007] * 3 + [made_builds.COMMAND])
+
     def test_counters(self):
         """Two processes half the time: their CPU, memory and number, as they were made."""
         lines = [made_builds.command(10, cpu_time=0, peak_rss=1 << 20), made_builds.process(1, 4, 6, cpu_time=2, peak_rss=2 << 20)]

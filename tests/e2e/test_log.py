@@ -68,6 +68,25 @@ class Ls(LogTest):
         self.assertEqual(self.names(), ["2026.01.01T00.00.00-1_"])
         listed = self.log("ls", "-f", "json", env={"DUCT_OUTPUT_PREFIX": "mine/{pid}_"})
         self.assertEqual(json.loads(listed)[0]["prefix"], "mine/a_")
+        self.write(".duct/logs/named_info.json", self.text_of("echo_info.json"))  # duct-bpf -p .duct/logs/named_
+        self.assertEqual(self.names(), ["2026.01.01T00.00.00-1_", "named_"])
+        self.write("info.json", self.text_of("echo_info.json"))
+        self.assertEqual(json.loads(self.log("ls", "-f", "json", env={"DUCT_OUTPUT_PREFIX": ""}))[0]["prefix"], "")
+
+    def test_env_files(self):
+        """As duct-bpf reads them: where runs are recorded, they are found."""
+        self.write(".duct/.env", "DUCT_OUTPUT_PREFIX='mine/{datetime}_'\n")
+        self.write("other.env", "export DUCT_OUTPUT_PREFIX=other/{pid}-\n")
+        self.write("broken.env", "DUCT_OUTPUT_PREFIX='open\n")
+        self.write("mine/a_info.json", self.text_of("echo_info.json"))
+        self.write("other/b-info.json", self.text_of("failed_info.json"))
+        self.assertEqual(self.names(), ["a_"])
+        self.assertIn("echo", self.log("show"))
+        other = {"DUCT_CONFIG_PATHS": "other.env"}
+        self.assertIn("other/b-", self.log("ls", env=other))
+        self.assertIn("mine/a_", self.log("ls", env={**other, "DUCT_OUTPUT_PREFIX": "mine/{pid}_"}))
+        self.assertIn("other/b-", self.log("ls", env={"DUCT_CONFIG_PATHS": "other.env:broken.env"}, warns="broken.env: skipped: line 1"))
+        self.assertIn("Usage", self.log("--help", env={"DUCT_CONFIG_PATHS": "broken.env"}))
 
     def test_broken_files_are_skipped(self):
         for name, content in {"empty": b"", "cut": b'{"command": "a', "foreign": b'{"a": 1}', "list": b"[1]", "bytes": b"\xff\xfe\x00" * 99,
@@ -80,6 +99,33 @@ class Ls(LogTest):
         self.assertEqual(run.status, 0)
         self.assertEqual([line.split(",")[0] for line in run.stdout.splitlines()], ["prefix", "r/types_"])
         self.assertEqual(len(run.stderr.splitlines()), 10, run.stderr)
+
+    def test_bounded_memory(self):
+        """Whatever is in a line: what is made of it stays far below what 30 MB of such values would take."""
+        size = 30_000_000
+        head = '{"schema_version": "0.2.2", "execution_summary": {"exit_code": 0'
+        many = ",".join(f'"{i}": 0' for i in range(400_000))
+        report = '{"timestamp": "2026-01-16T12:01:52+00:00", "num_samples": 1, "processes": {}, "x": ['
+        for name, content in {"numbers_info.json": head + '}, "x": [' + "0," * (size // 2) + "0]}",
+                              "keys_info.json": head + ', "": 0' * (size // 7) + "}}",
+                              "names_info.json": head + ", " + many + "}}",
+                              "reports_usage.jsonl": report + "[]," * (size // 3) + "0]}\n",
+                              "words_processes.jsonl": '{"pid": 1, "start_time": 1, "argv": [' + '"",' * (size // 3) + '""]}\n'}.items():
+            self.write(name, content)
+            os.truncate(self.write("sparse_" + name.split("_")[1], ""), 1 << 30)  # a line of a gigabyte
+        for words, warning in ((("ls", "numbers_info.json"), "numbers_info.json: more than a million values"), (("ls", "keys_info.json"), "more than"),
+                               (("ls", "names_info.json"), None), (("by", "reports_"), "line 1: more than a million values, skipped"),
+                               (("show", "words_"), "line 1: more than"), (("pp", "reports_usage.jsonl"), "more than"),
+                               (("show", "sparse_"), "sparse_info.json: larger than a record can be"), (("pp", "sparse_usage.jsonl"), "cut off, skipped")):
+            log = subprocess.Popen([self.LOG, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=self.dir, env=self.environment())
+            said = log.stderr.read().decode()
+            _, status, usage = os.wait4(log.pid, 0)
+            log.returncode = os.waitstatus_to_exitcode(status)
+            log.stderr.close()
+            self.assertIn(log.returncode, (0, 1), said)
+            self.assertIn(warning or "", said)
+            if not harness.SANITIZED:
+                self.assertLess(usage.ru_maxrss, 300 * 1024, words)
 
     def test_ten_thousand_runs(self):
         text = self.text_of("build_info.json")
@@ -151,6 +197,28 @@ class Usage(LogTest):
         self.assertRegex(self.log("--version"), r"^duct-log \d+\.\d+\.\d+(-dev\.\S+)?\n$")
         self.log(status=2, warns="duct-log --help")
         self.log("nonsense", status=2, warns="error")
+
+    def test_wrong_words_are_named(self):
+        echo = os.path.join(RECORDS, "echo_")
+        for words, said, hint in ((["nonsense"], "'nonsense' is no subcommand", "duct-log --help"),
+                                  (["ls", "--nonsense"], "--nonsense", "duct-log ls --help"),
+                                  (["by", "--key", "x", echo], "--key: 'x' is none of depth, program, uid, words", "duct-log by --help"),
+                                  (["by", "--key", "2", echo], "'2' is none of", "duct-log by --help"),
+                                  (["by", "-n", "-1", echo], "--count: ", "duct-log by --help"),
+                                  (["tree", "--depth", "-1", echo], "--depth: ", "duct-log tree --help"),
+                                  (["tree", "--rows", "1e9", echo], "--rows: ", "duct-log tree --help"),
+                                  (["--colors"], "subcommand", "duct-log --help")):
+            run = self.log_run(*words)
+            self.assertEqual((run.status, run.stdout), (2, ""), words)
+            self.assertIn(said, run.stderr)
+            self.assertIn("hint: " + hint, run.stderr)
+
+    def test_no_run_here(self):
+        """Where it looked for one is said."""
+        self.assertEqual(json.loads(self.log("ls", "-f", "json", warns="no run at .duct/logs/*info.json")), [])
+        for name in ("show", "tree", "by", "plot", "report", "baseline", "export", "audit"):
+            self.log(name, status=1, warns="no run at .duct/logs/*info.json")
+        self.log("show", status=1, warns="no run at mine/*info.json", env={"DUCT_OUTPUT_PREFIX": "mine/{pid}_"})
 
     def test_a_full_disk_is_said(self):
         with open("/dev/full", "w") as full:

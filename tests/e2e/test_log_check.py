@@ -44,6 +44,17 @@ class Check(LogTest):
         write_run(self.path("r_"), run_of(), complete={"exact": False})
         self.check(False, "--exact")
 
+    def test_what_was_lost_may_have_failed(self):
+        for lost in ("lost_forks", "lost_exits"):
+            write_run(self.path("r_"), run_of(), complete={lost: 1})
+            self.assertRegex(self.check(False, "--no-failed"), r"FAILS +failed processes +0, some not recorded +0")
+        write_run(self.path("r_"), run_of(), complete={"lost_argv": 1})
+        self.check(True, "--no-failed")
+        with open(self.path("r_processes.jsonl"), "a") as file:
+            file.write('{"pid": 9, "start_ti')
+        out = self.log("check", "r_", "--no-failed", status=3, warns="cut off")
+        self.assertIn("0, some not recorded", out)
+
     def test_what_sampling_cannot_tell_does_not_hold(self):
         out = self.log("check", os.path.join(RECORDS, "build_"), "--no-failed", "--max-cpu", "1h", "--exact", status=3)
         self.assertEqual(out.count("not recorded"), 3)

@@ -28,7 +28,7 @@ class Compare(LogTest):
         self.assertRegex(row(out, "wall clock"), r"^10\.0 s \+- 15\.8 ms +10\.0 s \+- 15\.8 ms +\+5\.00 ms +\+0\.0 % +within noise$")
         self.assertRegex(row(out, "CPU time"), r"^4\.12 s .* 6\.12 s .* \+2\.00 s +\+48\.5 % +more$")
         self.assertRegex(row(out, "exit code"), "equal$")
-        self.assertRegex(out, r"\n0  1 +0 s +0 s +ld +not in A\nprograms as often in both: 2")
+        self.assertRegex(out, r"\n0  1 +- +0 s +ld +not in A\nprograms as often in both: 2")
         self.assertRegex(row(self.log("compare", "after", "before"), "CPU time"), r"less$")
 
     def test_single_runs_have_no_verdict(self):

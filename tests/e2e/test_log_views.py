@@ -56,6 +56,15 @@ class Show(LogTest):
         for text in ("peak 155.5 % of 200 %", "14 exits, nothing lost", "2 processes below the command failed"):
             self.assertIn(text, " ".join(out.split()))
 
+    def test_sentences_fit_a_narrow_terminal(self):
+        """Tables have a least width; what is said below them has none."""
+        write_run(self.path("r_"), build())
+        for words in (["by", "r_"], ["tree", "r_"], ["audit", "r_"], ["by", os.path.join(RECORDS, "build_")], ["compare", "r_", os.path.join(RECORDS, "build_")]):
+            out = self.log(*words, env={"COLUMNS": "60"})
+            sentences = [line for line in out.splitlines() if "  " not in line.strip()]
+            self.assertGreater(len(sentences), 0, words)
+            self.assertLessEqual(max(map(len, sentences)), 60, words)
+
     def test_losses_are_said(self):
         lines = build()
         complete = {"forks": 14, "exits": 14, "lost_forks": 3, "lost_argv": 2, "exact": False}
@@ -78,7 +87,7 @@ class Show(LogTest):
         self.log("show", "r_", status=1, warns="empty")
 
     def test_the_latest(self):
-        self.log("show", status=1, warns="no run here")
+        self.log("show", status=1, warns="no run at .duct/logs/*info.json")
         write_run(self.path(".duct/logs/x-1_"), build())
         os.utime(self.path(".duct/logs/x-1_info.json"), (1, 1))
         write_run(self.path(".duct/logs/x-2_"), build()[:1])
@@ -187,10 +196,12 @@ class By(LogTest):
         self.assertEqual(self.keys("--key", "words", "-e", "comm == 'cc1'", "--sort", "memory", "--short", "9"), ["f3.c", "f2.c", "f1.c", "f0.c"])
         self.assertIn("3 more rows (-n 0 shows all)", self.log("by", "r_", "-n", "1"))
         self.assertIn("uid", self.log("by", "r_", "--key", "uid"))
+        self.assertEqual(self.keys("-e", "'f3.c' in argv and not argv_truncated"), ["cc1"])
 
     def test_con_duct(self):
         out = self.log("by", os.path.join(RECORDS, "build_"))
         self.assertIn("Seen by samples alone", out)
+        self.assertRegex(out, r"\n +34 +- +- +- +12\.1 MB +- +perl\n")  # how they ended nobody saw
 
 
 class OfOurs(LogTest):

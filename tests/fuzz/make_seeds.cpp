@@ -10,6 +10,7 @@
 
 #include "abi.h"
 #include "core/summary_format.hpp"
+#include "record_seeds.hpp"
 
 using namespace duct_bpf;
 
@@ -63,6 +64,17 @@ const std::vector<std::string> kFormats = {
     "a\x1b[31m\xff\n{{{text!s:>20}}} {whole!S} {part:+012,.3f} {huge!T} {true!X} {nothing!N:.2f}",
     "b\n{largest:,d} {smallest:e} {part:.1%!P} {whole!D} {text:*^9s}"};
 
+// A line of fields, and what is asked of them.
+const std::string kFields = R"({"exit_code": 1, "prefix": "logs/2025.02.03T", "peak_rss": 5e8, "cpu_time": 3.5, "wall_clock_time": 2, "argv": ["a", "b"], "alive": true})";
+const std::vector<std::string> kExpressions = {
+    kFields + "\nexit_code != 0",
+    kFields + "\nre.search('2025.02', prefix) and not (peak_rss > 500e6 or cpu_time / wall_clock_time >= 1.5)",
+    kFields + "\n1 < exit_code < 9 or exit_code in [1, -2, 3] or 'a' not in argv",
+    kFields + "\nre.fullmatch(r\"\\d+(?i)x*\", prefix + 'y') or re.match('^[a-z]{1,9}', 'q\\n') or alive is True or none is not None",
+    "{\nnot not -+-.5e-300*(((exit_code)))"};
+
+constexpr unsigned kNumViews = 21;  // fuzz_views.cpp
+
 void write(const std::filesystem::path& dir, const std::vector<std::string>& seeds) {
   std::filesystem::create_directories(dir);
   for (std::size_t i = 0; i < seeds.size(); i++) std::ofstream(dir / std::to_string(i), std::ios::binary) << seeds[i];
@@ -71,12 +83,25 @@ void write(const std::filesystem::path& dir, const std::vector<std::string>& see
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::cerr << "usage: make_seeds DIR\n";
+  if (argc != 3) {
+    std::cerr << "usage: make_seeds DIR CON_DUCT_RECORDS\n";
     return 2;
   }
   const std::filesystem::path top = argv[1];
   write(top / "event", event_streams());
   write(top / "env_file", kEnvFiles);
   write(top / "summary_format", kFormats);
+  write(top / "expression", kExpressions);
+  std::vector<std::string> infos, usages, processes, views;
+  for (const RecordSeed& seed : record_seeds(argv[2])) {
+    infos.push_back(seed.info);
+    usages.push_back(seed.usage);
+    processes.push_back(seed.processes);
+    for (unsigned view = 0; view < kNumViews; ++view)
+      views.push_back(std::string(1, static_cast<char>(view)) + seed.info + '\x1e' + seed.usage + '\x1e' + seed.processes);
+  }
+  write(top / "info", infos);
+  write(top / "usage", usages);
+  write(top / "processes", processes);
+  write(top / "views", views);
 }

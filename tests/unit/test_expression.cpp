@@ -44,13 +44,15 @@ TEST_CASE("expressions that hold", "[expression]") {
         "gone is None", "gone == None", "exit_code is not None", "gone != 0", "not gone", "exact", "exact == True", "exact == 1",
         "peak_rss / 1e6 > 2499 and peak_rss / 1e6 < 2501", "1 + 2 * 3 == 7", "(1 + 2) * 3 == 9", "-exit_code == -3", "--1 == 1",
         "False or exit_code", "command == 'make -j2 \"all\"'", "command == \"make -j2 \\\"all\\\"\"", "'a' + 'b' == 'ab'", "'a' < 'b'",
-        "False and False or True", "True or False and False"})
+        "False and False or True", "True or False and False",
+        "exit_code in (1, 3)", "exit_code in (3,)", "(3,) == [3]", "not ()", "(1) == 1", "re.search('make', command) is not None",
+        "re.match('x', command) is None", "re.search('make', command) == True"})
     CHECK(holds(text));
 }
 
 TEST_CASE("expressions that do not hold", "[expression]") {
   for (const char* text : {"exit_code == 0", "gone > 0", "gone < 0", "command > 1", "command < 1", "re.search('x', gone)", "re.search('3', exit_code)",
-                           "exit_code == '3'", "1 / 0 == 1", "5 < exit_code < 9", "[] == [1]", "''", "0", "None", "[]", "'a' in gone"})
+                           "exit_code == '3'", "1 / 0 == 1", "5 < exit_code < 9", "[] == [1]", "''", "0", "None", "[]", "'a' in gone", "re.search('x', command) is not None", "exit_code in ()", "()", "exit_code in (1, 2)"})
     CHECK_FALSE(holds(text));
 }
 
@@ -63,8 +65,14 @@ TEST_CASE("expressions that are none", "[expression]") {
   CHECK(wrong("'abc") == "expression: text without its closing quote at character 1");
   CHECK(wrong("(1") == "expression: a ) is missing at character 3");
   for (const char* text : {"1 2", "and", "1 and", "[1", "[1 2]", "re.search(prefix, 'a')", "re.search('(', prefix)", "re.search('a'", "re.search", "1x",
-                           "a b", "@", "\x1b[31m", "\xff", "re.search('(?=a)', prefix)", "re.search('(a)\\1', prefix)", ")", "!", "9e9999", "not", "'\\"})
+                           "a b", "@", "\x1b[31m", "\xff", "re.search('(?=a)', prefix)", "re.search('(a)\\1', prefix)", ")", "!", "9e9999", "not", "'\\", "(1,", "(1 2)", "(,)", "(1,,2)", "[,]"})
     CHECK_FALSE(wrong(text).empty());
+}
+
+TEST_CASE("what is wrong with a pattern is said on one line", "[expression]") {
+  const std::string said = wrong("re.search('a\n)\x1b', prefix)");
+  CHECK(said.find_first_of("\n\x1b") == std::string::npos);
+  CHECK(said.find("a\\n)\\x1b") != std::string::npos);
 }
 
 TEST_CASE("expressions that are hostile end at once", "[expression]") {

@@ -57,3 +57,14 @@ TEST_CASE("log paths: files") {
   CHECK(paths.processes == "logs/a_processes.jsonl");
   CHECK(log_paths("dir/").info == "dir/info.json");
 }
+
+TEST_CASE("log paths: the pattern of a prefix") {
+  CHECK(prefix_pattern(".duct/logs/{datetime}-{pid}_") == ".duct/logs/*");
+  CHECK(prefix_pattern("logs/{datetime}/run-{pid}_x") == "logs/*/run-*");
+  CHECK(prefix_pattern("{datetime}/") == "*/");
+  CHECK(prefix_pattern("{pid}") == "*");
+  CHECK(prefix_pattern("a[1]*/b?\\_") == "a\\[1]\\*/b\\?\\\\_");
+  CHECK(prefix_pattern("{{pid}}_{pid}_") == "{pid}_*");
+  CHECK(prefix_pattern("logs/{pid") == "logs/{pid");
+  CHECK(prefix_pattern("") == "");
+}

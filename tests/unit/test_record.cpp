@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/record.hpp"
+#include "log/process_text.hpp"
 
 using namespace duct_bpf;
 using Json = nlohmann::json;
@@ -313,6 +314,17 @@ TEST_CASE("a line of a process that ended has every key that is known") {
   CHECK((line["cgroup_id"] == ~0ULL - 1 && line["peak_rss"] == ~0ULL - 1));  // beyond 2^63, not rounded
   CHECK((line["cmd"] == "cc -c" && line["exe"] == "/usr/bin/cc" && line["argv"] == Json{"cc", "-c"}));
   CHECK(line["argv_truncated"] == true);
+}
+
+TEST_CASE("every key of a process's line can be filtered by") {
+  Process process = full_process();
+  process.killed_by = SignalSender{};
+  process.oom_victim = process.core_dumped = process.adopted = process.alive = true;
+  const Json line = parsed(process_line(process));
+  for (const auto& [key, value] : line.items()) {
+    INFO(key);
+    CHECK(duct_log::is_process_field(key));
+  }
 }
 
 TEST_CASE("keys that are not known are left out of a process's line") {

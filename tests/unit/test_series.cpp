@@ -174,3 +174,19 @@ TEST_CASE("of too many processes those that matter are chosen") {
   CHECK(std::count(some.begin(), some.end(), true) == 100);
   for (const std::size_t expected : {500U, 300U, 999U, 0U}) CHECK(some[expected]);
 }
+
+TEST_CASE("what became known late is no burst") {
+  // A busy thread, looked at a moment before its end; one of two threads may be a burst of 200 %.
+  for (const std::int64_t threads : {1, 2}) {
+    SeriesMaker maker(info_of(10, 4), true);
+    Process busy = process(1, 0, 5, 4.5);
+    busy.max_threads = threads;
+    maker.add(busy);
+    maker.add(report(2, {used(1, 2, 2.0)}));
+    maker.add(report(4.75, {used(1, 4.75, 4.0)}));
+    const Series series = maker.make(100);
+    CHECK(cpu_seconds(series) == Approx(4.5));
+    CHECK(*series.cpu[10] == Approx(100));
+    CHECK(*series.cpu[49] == Approx(threads == 1 ? 100 * 2.5 / 3 : 200));
+  }
+}
