@@ -27,8 +27,9 @@ class Threads(harness.DuctTest):
 
     def test_one_after_the_other(self):
         process, _, _ = self.group("serial", "500")
-        # join may return a moment before the kernel lets go of the thread.
-        self.assertIn(process["max_threads"], (2, 3))
+        # join returns a moment before the kernel lets go of the thread.
+        self.assertGreaterEqual(process["max_threads"], 2)
+        self.assertLessEqual(process["max_threads"], 2 + harness.slack(1))
 
     def test_leader_exits_first(self):
         process, child, _ = self.group("leader", "3", "60")
