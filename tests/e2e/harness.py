@@ -362,6 +362,11 @@ def cpu_of(child):
     return (child["user_us"] + child["system_us"]) / 1e6
 
 
+def before_it_joined(run):
+    """Seconds of CPU that the fixture incgroup had used before it joined its group."""
+    return run.said("joined")[0]["cpu_ns"] / 1e9
+
+
 class CpuGroup:
     """A control group of the test's own that counts CPU time. None from make() where there is no such controller."""
 
