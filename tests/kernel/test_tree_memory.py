@@ -12,6 +12,11 @@ MB = 1 << 20
 MEMORY = fixture("memory")
 
 
+def ms(usual):
+    """A time for the fixture."""
+    return int(harness.slack(usual))
+
+
 class TreeMemory(harness.DuctTest):
     def setUp(self):
         super().setUp()
@@ -37,8 +42,14 @@ class TreeMemory(harness.DuctTest):
 
     def assert_moment(self, run, truth):
         # The fixture looks at its clock after the last page.
-        self.assertGreaterEqual(run.summary["peak_rss_time"], truth["from"] / 1e9 - 0.005)
-        self.assertLessEqual(run.summary["peak_rss_time"], truth["to"] / 1e9 + 0.01)
+        self.assertGreaterEqual(run.summary["peak_rss_time"], truth["from"] / 1e9 - harness.slack(0.005))
+        self.assertLessEqual(run.summary["peak_rss_time"], truth["to"] / 1e9 + harness.slack(0.01))
+
+    def assert_pss(self, run, truth, error):
+        if run.summary["peak_pss"] is None and harness.SLOWNESS > 1:
+            print(f"{self.id().split('.')[-1]}: PSS was not read: it costs more than its budget under emulation", flush=True)
+            return
+        self.assert_near(run.summary["peak_pss"], truth, error, 0, "peak_pss")
 
     def assert_holders(self, run, count=None):
         holders, peak = run.summary["peak_rss_processes"], run.summary["peak_rss"]
@@ -113,17 +124,16 @@ class TreeMemory(harness.DuctTest):
         self.assert_holders(run)
 
     def test_shared_memory(self):
-        run, truth = self.measure("shared", 200, 9, 150)
+        run, truth = self.measure("shared", 200, 9, ms(150))
         self.assert_near(truth["bytes"], 1800 * MB, 20 * MB, 0, "the fixture itself")
         self.assert_peak(run, truth)
-        self.assertGreaterEqual(run.summary["peak_pss"], 200 * MB)
-        self.assertLess(run.summary["peak_pss"], 210 * MB)
+        self.assert_pss(run, 205 * MB, 5 * MB)
         self.assert_holders(run, 10)
 
     def test_copies_after_fork(self):
-        run, truth = self.measure("cow", 150, 1000)
+        run, truth = self.measure("cow", 150, ms(1000))
         self.assert_peak(run, truth)
-        self.assert_near(run.summary["peak_pss"], truth["pss"], 3 * MB, 0, "peak_pss")
+        self.assert_pss(run, truth["pss"], 3 * MB)
 
     def test_large_image_made_small(self):
         run, truth = self.measure("small", 300)
@@ -190,8 +200,9 @@ class TreeMemory(harness.DuctTest):
     # --- reports ---
 
     def test_a_spike_is_in_its_report_alone(self):
-        second = (MEMORY, "spike", 100, 20, 0, 500)
-        run, _ = self.measure("spike", 200, 20, 350, 500, *second, options=("--sample-interval", "0.1", "--report-interval", "0.2"))
+        second = (MEMORY, "spike", 100, ms(20), 0, ms(500))
+        intervals = ("--sample-interval", str(harness.slack(0.1)), "--report-interval", str(harness.slack(0.2)))
+        run, _ = self.measure("spike", 200, ms(20), ms(350), ms(500), *second, options=intervals)
         sizes = [r["totals"]["rss"] for r in run.usage]
         self.assertGreaterEqual(len(sizes), 6)
         for truth, (low, high) in zip(run.said("memory"), ((150, 1000), (20, 150))):
@@ -203,10 +214,10 @@ class TreeMemory(harness.DuctTest):
             self.assertLess(quiet, 20 * MB)
 
     def test_alive_at_the_end(self):
-        run = self.exact("--", "sh", "-c", f"setsid {MEMORY} spike 150 60000 & sleep 0.4")
+        run = self.exact("--", "sh", "-c", f"setsid {MEMORY} spike 150 600000 & sleep {harness.slack(0.4)}")
         self.kill_marked()
         holder = run.summary["peak_rss_processes"][0]
-        self.assertEqual(holder["cmd"], f"{MEMORY} spike 150 60000")
+        self.assertEqual(holder["cmd"], f"{MEMORY} spike 150 600000")
         self.assertGreaterEqual(holder["rss"], 150 * MB)
         self.assertIs(run.process(holder["pid"])["alive"], True)
         self.assert_holders(run)
@@ -272,18 +283,19 @@ more.close()
         self.assertLessEqual(sum(p["pss"] > p["rss"] + MB for p in rows), 1, rows)
 
     def test_pss_of_a_peak_after_a_plateau(self):
-        script = f"{MEMORY} spike 100 60000 & p=$!; sleep 1.7; {MEMORY} shared 100 4 500; kill $p"
+        script = f"{MEMORY} spike 100 600000 & p=$!; sleep {harness.slack(1.7)}; {MEMORY} shared 100 4 {ms(500)}; kill $p"
         run = self.exact("--sample-interval", "10", "--", "sh", "-c", script)
         self.assert_near(run.summary["peak_rss"], 500 * MB, 15 * MB, 0, "peak_rss")
-        self.assert_near(run.summary["peak_pss"], 200 * MB, 8 * MB, 0, "peak_pss")
+        self.assert_pss(run, 200 * MB, 8 * MB)
 
     def test_pss_has_a_budget(self):
         run, truth = self.measure("shared", 150, 10, 3000, options=("--sample-interval", "0.1"))
         cpu = run.info["tracer"]["pss_cpu"]
         print(f"pss_cpu {1000 * cpu:.1f} ms of {1000 * run.summary['wall_clock_time']:.0f} ms", flush=True)
         self.assertGreater(cpu, 0)
-        self.assertLessEqual(cpu, 0.020 + 0.01 * run.summary["wall_clock_time"])
-        self.assert_near(run.summary["peak_pss"], 150 * MB, 8 * MB, 0, "peak_pss")
+        # Under emulation a single reading is dearer than all the budget.
+        self.assertLessEqual(cpu, harness.slack(0.020 + 0.01 * run.summary["wall_clock_time"]))
+        self.assert_pss(run, 150 * MB, 8 * MB)
 
 
 if __name__ == "__main__":
