@@ -68,7 +68,7 @@ class Killed(harness.DuctTest):
         for ms in [*range(0, 60, 3), 100, 150, 200]:
             with self.subTest(ms=ms):
                 process = self.start("--s-i", "0.01", "--r-i", "0.01", "--fail-time", "0", "--", "sh", "-c", script)
-                time.sleep(ms / 1000 * (6 if harness.SANITIZED else 1))
+                time.sleep(harness.slack(ms / 1000) * (6 if harness.SANITIZED else 1))
                 objects = self.kill(process)
                 seen = max(seen, len(objects))
                 self.wait_for(lambda: not self.marked(), "the command has ended")
@@ -125,7 +125,7 @@ class OnTracerDeath(Killed):
         objects = bpf_objects(process.pid)
         (send or (lambda: os.kill(process.pid, signal.SIGKILL)))()
         process.wait()
-        self.wait_for(lambda: not self.marked(), "nothing is left of the tree", 10)
+        self.wait_for(lambda: not self.marked(), "nothing is left of the tree", 20)
         self.check_gone(objects)
 
     def test_all_descendants(self):
@@ -150,7 +150,7 @@ class OnTracerDeath(Killed):
         for ms in range(0, 60, 5):
             with self.subTest(ms=ms):
                 process = self.start_guarded("--clobber", "--", "sh", "-c", "setsid sleep 300 & sleep 300")
-                time.sleep(ms / 1000 * (6 if harness.SANITIZED else 1))
+                time.sleep(harness.slack(ms / 1000) * (6 if harness.SANITIZED else 1))
                 self.ends(process)
 
     def test_setuid_program(self):

@@ -12,8 +12,11 @@ from harness import cpu_of, fixture
 
 class Storm(harness.DuctTest):
     def test_every_fork_and_flat_memory(self):
-        count = 40000 if harness.SANITIZED or harness.SLOWNESS > 1 else 150000
-        first = 20000
+        count, first = 150000, 20000
+        if harness.SANITIZED:
+            count = 40000
+        if harness.SLOWNESS > 1:
+            count, first = 20000, 10000
         process = self.start("--", fixture("forkstorm"), str(count), "0", "32", "1500")
         peaks, lines = {}, []
         drained = threading.Thread(target=lambda: lines.append(process.stderr.read()))
