@@ -29,12 +29,12 @@ class Streams(harness.DuctTest):
         # The command runs to its end; duct-bpf then waits for its reader, and an interrupt ends that.
         process = self.start("-q", "--fail-time", "0", "--", "sh", "-c", "seq 100000; touch ended; exit 3")
         self.wait_for_file("ended")
-        time.sleep(0.2)
+        time.sleep(harness.slack(0.2))
         self.assertIsNone(process.poll())
         for _ in range(4):
             os.kill(process.pid, signal.SIGINT)
-            time.sleep(0.05)
-        self.assertEqual(process.wait(30), 3)
+            time.sleep(harness.slack(0.05))
+        self.assertEqual(process.wait(harness.slack(30)), 3)
         run = self.finish(process)
         self.assertEqual(run.read("stdout").count(b"\n"), 100000)
         self.assert_exact(run)
