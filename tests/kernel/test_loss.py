@@ -15,7 +15,8 @@ class Loss(harness.DuctTest):
         count = scaled(20000)
         run = self.exact("--ring-size", "4K", "--", fixture("forkstorm"), str(count), "3", "64")
         self.assertEqual(len(run.processes), count + 1)
-        self.assertGreater(run.completeness["spilled"], 0)
+        if harness.SLOWNESS == 1:  # under emulation a fork takes so long that the tracer keeps up
+            self.assertGreater(run.completeness["spilled"], 0)
         self.assertEqual(sum(p.get("exit_code") == 3 for p in run.processes), count)
 
     def test_tiny_ring_arguments(self):
