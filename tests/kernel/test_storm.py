@@ -42,6 +42,7 @@ class Storm(harness.DuctTest):
         truth = next(s for s in said if s["what"] == "children")
         self.assert_near(children, cpu_of(truth), 0, 0.002, "CPU of the children")
         if not harness.SANITIZED:  # it keeps freed memory back
+            first = min(forks for forks in peaks if forks >= first)  # it says so after each batch
             self.assertGreater(peaks[first], 0)
             self.assertLessEqual(peaks[count], peaks[first] * 1.1 + 1024, f"VmHWM in KiB by forks: {peaks}")
         # Many processes, but few in a report.
