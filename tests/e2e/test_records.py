@@ -87,8 +87,8 @@ class Records(harness.DuctTest):
                 self.assert_keys(process, keys)
                 self.assertRegex(process["etime"], r"^((\d\d-)?\d\d:)?\d\d:\d\d$")
                 self.assertTrue(all(re.match(r"^[RSDTtZXI][<NLsl+]*$", k) and isinstance(n, int) for k, n in process["stat"].items()), process["stat"])
-                # (A sample in which nobody but zombies was left is not counted.)
-                self.assertLessEqual(sum(n for k, n in process["stat"].items() if k[0] not in "ZX"), report["num_samples"])
+                # (A sample in which nobody has memory any more is not counted: zombies, and who is just about to be one.)
+                self.assertLessEqual(sum(n for k, n in process["stat"].items() if k[0] not in "ZX"), report["num_samples"] + 2)
             if report["num_samples"]:
                 self.assert_keys(report["totals"], SUM_KEYS)
                 self.assert_keys(report["averages"], SUM_KEYS)
@@ -205,10 +205,10 @@ class Records(harness.DuctTest):
             keys += found
             for key in found:
                 spent += line["processes"][key]["cpu_time"]
-                self.assertLess(line["processes"][key]["cpu_time"], 0.026)
+                self.assertLess(line["processes"][key]["cpu_time"], 0.020 + harness.slack(0.006))
         self.assertTrue(3 <= len(keys) <= 3 + len(run.usage) - 1, keys)
         self.assertIn(f"{pid}#2", keys)
-        self.assert_near(spent, 0.063, 0.015)
+        self.assert_near(spent, 0.063, harness.slack(0.015))
 
     def test_others(self):
         run = self.exact("--usage-max-processes", "10", "--", "sh", "-c", f"{fixture('forkstorm')} 400; {fixture('touch')} 50 keep; {fixture('burn')} 50")
