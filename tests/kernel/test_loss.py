@@ -43,8 +43,9 @@ class Loss(harness.DuctTest):
         self.assertEqual(len(run.by_cmd(fixture("forkstorm"))), count + 1)
 
     def test_tracer_that_is_stopped_with_a_small_ring(self):
+        forks, execs = (5000, 300) if harness.kernel_version() >= (6, 1) else (2000, 150)  # spill maps are smaller before
         process = self.start("--ring-size", "16K", "--", "sh", "-c",
-                             f"touch ready; sleep 0.3; {fixture('forkstorm')} 5000 0 64; {fixture('argvs')} storm 300 200 /bin/true; touch done")
+                             f"touch ready; sleep 0.3; {fixture('forkstorm')} {forks} 0 64; {fixture('argvs')} storm {execs} 200 /bin/true; touch done")
         self.wait_for_file("ready")
         os.kill(process.pid, signal.SIGSTOP)
         try:
@@ -54,7 +55,7 @@ class Loss(harness.DuctTest):
         run = self.finish(process)
         self.assert_exact(run)
         self.assertGreater(run.completeness["spilled"], 0)
-        self.assertEqual(len([p for p in run.processes if p["cmd"].startswith("/bin/true argument-")]), 300)
+        self.assertEqual(len([p for p in run.processes if p["cmd"].startswith("/bin/true argument-")]), execs)
 
     def test_more_processes_than_the_ledger_holds(self):
         run = self.duct("--max-processes", "64", "--", "sh", "-c", "for i in $(seq 200); do sleep 1 & done; wait")
