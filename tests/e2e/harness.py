@@ -3,7 +3,8 @@
 
 DUCT_BPF_BIN: the program; DUCT_BPF_FIXTURES: directory of the fixture programs. Where BPF cannot work a test file
 exits 77 (skipped), or 1 with DUCT_BPF_REQUIRE_BPF=1. DUCT_BPF_TRIES: how often a test case that fails is tried (default: 1):
-for machines that others load, too. Every process that a test starts carries a mark in its
+for machines that others load, too. DUCT_BPF_SLOWNESS: by how much this machine is slower than usual ones, about (default: 1; scripts/vm-test
+says 10, under emulation): patience grows by it, storms become smaller. Every process that a test starts carries a mark in its
 environment, by which leftovers are found at the end of the test: they are killed, and the test fails.
 """
 
@@ -31,7 +32,8 @@ PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.execu
 CPUS = os.cpu_count() or 1
 NOBODY = 65534
 MARK = "DUCT_BPF_TEST_MARK"
-PATIENCE = 120  # seconds for what takes one or two
+SLOWNESS = float(os.environ.get("DUCT_BPF_SLOWNESS", "1"))
+PATIENCE = 120 * SLOWNESS  # seconds for what takes one or two
 TRIES = int(os.environ.get("DUCT_BPF_TRIES", "1"))
 
 
@@ -40,8 +42,13 @@ def fixture(name):
 
 
 def scaled(count):
-    """The size of a storm: a sanitized build is several times slower."""
-    return max(count // 5, 1) if SANITIZED else count
+    """The size of a storm: a sanitized build is several times slower, an emulated machine still more."""
+    return max(count // (20 if SLOWNESS >= 10 else 5 if SANITIZED or SLOWNESS > 1 else 1), 1)
+
+
+def slack(seconds):
+    """What the kernel, or a process, may take for a step that is not the test's subject."""
+    return seconds * SLOWNESS
 
 
 def until_exec(name, pid="$!"):
@@ -234,7 +241,7 @@ class DuctTest(unittest.TestCase):
                 os.kill(pid, signal.SIGKILL)
 
     def _check_leftovers(self):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + slack(10)
         while (left := self.marked()) and time.monotonic() < deadline:
             time.sleep(0.05)
         if left:
@@ -319,7 +326,7 @@ class DuctTest(unittest.TestCase):
             self.assertEqual(len(keys), len(processes), "(pid, start_time) is not unique")
 
     def wait_for(self, condition, what, timeout=30):
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + slack(timeout)
         while time.monotonic() < deadline:
             if value := condition():
                 return value
@@ -360,6 +367,11 @@ def cpu_of(child):
     return (child["user_us"] + child["system_us"]) / 1e6
 
 
+def before_it_joined(run):
+    """Seconds of CPU that the fixture incgroup had used before it joined its group."""
+    return run.said("joined")[0]["cpu_ns"] / 1e9
+
+
 class CpuGroup:
     """A control group of the test's own that counts CPU time. None from make() where there is no such controller."""
 
@@ -368,8 +380,10 @@ class CpuGroup:
         self.procs = os.path.join(path, "cgroup.procs")
 
     @classmethod
-    def make(cls, mark):
+    def make(cls, mark, versions=(1, 2)):
         for parent, v1 in (("/sys/fs/cgroup/cpuacct", True), (cgroup2_root(), False)):
+            if (1 if v1 else 2) not in versions:
+                continue
             path = os.path.join(parent or "", f"duct-bpf-test-{mark[:12]}")
             with contextlib.suppress(OSError):
                 if parent and os.path.isdir(parent):
@@ -388,6 +402,63 @@ class CpuGroup:
             with open(os.path.join(self.path, "cpu.stat")) as file:
                 return next(int(line.split()[1]) for line in file if line.startswith("usage_usec")) / 1e6
         return None
+
+    def parts(self):
+        """Seconds of user and of system time; v2 alone."""
+        with open(os.path.join(self.path, "cpu.stat")) as file:
+            numbers = dict(line.split() for line in file)
+        return int(numbers["user_usec"]) / 1e6, int(numbers["system_usec"]) / 1e6
+
+    def remove(self):
+        remove_group(self.path)
+
+
+class MemoryGroup:
+    """A control group of the test's own whose members get `limit` bytes of memory, and as much swap as `swap` says; v1 or v2. None from make()
+    where there is no such controller."""
+
+    def __init__(self, path, v1):
+        self.path, self.v1 = path, v1
+        self.procs = os.path.join(path, "cgroup.procs")
+
+    @classmethod
+    def make(cls, mark, limit=None, swap=0, versions=(1, 2)):
+        root = cgroup2_root()
+        for parent, v1 in (("/sys/fs/cgroup/memory", True), (root, False)):
+            if not parent or not os.path.isdir(parent) or (1 if v1 else 2) not in versions:
+                continue
+            path = os.path.join(parent, f"duct-bpf-memory-{mark[:12]}")
+            if not v1:
+                with contextlib.suppress(OSError), open(os.path.join(root, "cgroup.subtree_control"), "w") as file:
+                    file.write("+memory")
+            with contextlib.suppress(OSError):
+                os.mkdir(path)
+                group = cls(path, v1)
+                try:
+                    if limit is not None:
+                        group.write("memory.limit_in_bytes" if v1 else "memory.max", limit)
+                    elif not os.path.exists(os.path.join(path, "memory.limit_in_bytes" if v1 else "memory.max")):
+                        raise OSError("no memory controller")
+                    with contextlib.suppress(OSError):  # where swap is accounted for
+                        if limit is not None:
+                            group.write("memory.memsw.limit_in_bytes" if v1 else "memory.swap.max", limit + swap if v1 else swap)
+                    return group
+                except OSError:
+                    os.rmdir(path)
+        return None
+
+    def write(self, name, value):
+        with open(os.path.join(self.path, name), "w") as file:
+            file.write(str(value))
+
+    def read(self, name):
+        """A number, or None where there is no such file."""
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(self.path, name)) as file:
+            return int(file.read())
+
+    def kills(self):
+        with open(os.path.join(self.path, "memory.oom_control" if self.v1 else "memory.events")) as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
 
     def remove(self):
         remove_group(self.path)

@@ -82,10 +82,13 @@ class Records(harness.DuctTest):
             self.assertTrue(report["processes"])
             for process in report["processes"].values():
                 keys = dict(PROCESS_KEYS)
+                if harness.kernel_version() < (6, 16) and not process["stat"]:
+                    keys["vsz"] = type(None)  # no sample saw it, and at its exit it is not known
                 self.assert_keys(process, keys)
                 self.assertRegex(process["etime"], r"^((\d\d-)?\d\d:)?\d\d:\d\d$")
                 self.assertTrue(all(re.match(r"^[RSDTtZXI][<NLsl+]*$", k) and isinstance(n, int) for k, n in process["stat"].items()), process["stat"])
-                self.assertLessEqual(sum(process["stat"].values()), report["num_samples"])
+                # (A sample in which nobody has memory any more is not counted: zombies, and who is just about to be one.)
+                self.assertLessEqual(sum(n for k, n in process["stat"].items() if k[0] not in "ZX"), report["num_samples"] + 2)
             if report["num_samples"]:
                 self.assert_keys(report["totals"], SUM_KEYS)
                 self.assert_keys(report["averages"], SUM_KEYS)
@@ -93,11 +96,12 @@ class Records(harness.DuctTest):
 
     def test_pcpu_is_that_of_ps(self):
         # CPU time since it started by time since it started: of a burner as much as it got; and of one that rests, less each time.
-        run = self.exact("--s-i", "0.05", "--r-i", "0.05", "--", fixture("touch"), "1", "keep", harness.PYTHON, "-c",
-                         "import time; e = time.process_time() + 0.4\nwhile time.process_time() < e: pass\ntime.sleep(0.8)")
+        interval = str(harness.slack(0.05))
+        run = self.exact("--s-i", interval, "--r-i", interval, "--", fixture("touch"), "1", "keep", harness.PYTHON, "-c",
+                         f"import time; e = time.process_time() + {harness.slack(0.4)}\nwhile time.process_time() < e: pass\ntime.sleep({harness.slack(0.8)})")
         last = [next(iter(r["processes"].values())) for r in run.usage if r["num_samples"]][-1]
         record = run.processes[0]
-        self.assert_near(last["cpu_time"], record["cpu_time"], 0.05)
+        self.assert_near(last["cpu_time"], record["cpu_time"], harness.slack(0.05))
         age = datetime.datetime.fromisoformat(last["timestamp"]).timestamp() - record["start_time"]
         self.assert_near(last["pcpu"], 100 * last["cpu_time"] / age, 3)
         self.assertLess(last["pcpu_interval"], 20, "it sleeps")

@@ -71,7 +71,7 @@ class Killed(harness.DuctTest):
                 if ms == "begun":  # also where all takes long
                     self.wait_for_file("begun", b"1")
                 else:
-                    time.sleep(ms / 1000 * (6 if harness.SANITIZED else 1))
+                    time.sleep(harness.slack(ms / 1000) * (6 if harness.SANITIZED else 1))
                 objects = self.kill(process)
                 seen = max(seen, len(objects))
                 self.wait_for(lambda: not self.marked(), "the command has ended")
@@ -152,7 +152,7 @@ class OnTracerDeath(Killed):
         for ms in range(0, 60, 5):
             with self.subTest(ms=ms):
                 process = self.start_guarded("--clobber", "--", "sh", "-c", "setsid sleep 300 & sleep 300")
-                time.sleep(ms / 1000 * (6 if harness.SANITIZED else 1))
+                time.sleep(harness.slack(ms / 1000) * (6 if harness.SANITIZED else 1))
                 self.ends(process)
 
     def test_setuid_program(self):

@@ -23,7 +23,8 @@ class Loss(harness.DuctTest):
         count = scaled(20000)
         run = self.exact("--ring-size", "4K", "--", fixture("forkstorm"), str(count), "3", "64")
         self.assertEqual(len(run.processes), count + 1)
-        self.assertGreater(run.completeness["spilled"], 0)
+        if harness.SLOWNESS == 1:  # under emulation a fork takes so long that the tracer keeps up
+            self.assertGreater(run.completeness["spilled"], 0)
         self.assertEqual(sum(p.get("exit_code") == 3 for p in run.processes), count)
 
     def test_tiny_ring_arguments(self):
@@ -35,7 +36,7 @@ class Loss(harness.DuctTest):
         self.assertEqual(found, sorted(f"argument-{i}-{'x' * 5000}" for i in range(count)))
 
     def test_tracer_that_is_stopped(self):
-        count = 5000 if harness.SANITIZED else 20000
+        count = 5000 if harness.SANITIZED or harness.SLOWNESS > 1 else 20000  # more than the ring holds
         process = self.start("--", "sh", "-c", f"touch ready; {GO}; {fixture('forkstorm')} {count} 0 64; touch done; sleep 0.2")
         self.wait_for_file("ready")
         os.kill(process.pid, signal.SIGSTOP)
@@ -51,8 +52,9 @@ class Loss(harness.DuctTest):
         self.assertEqual(len(run.by_cmd(fixture("forkstorm"))), count + 1)
 
     def test_tracer_that_is_stopped_with_a_small_ring(self):
+        forks, execs = (5000, 300) if harness.kernel_version() >= (6, 1) else (2000, 150)  # spill maps are smaller before
         process = self.start("--ring-size", "16K", "--", "sh", "-c",
-                             f"touch ready; {GO}; {fixture('forkstorm')} 5000 0 64; {fixture('argvs')} storm 300 200 /bin/true; touch done")
+                             f"touch ready; {GO}; {fixture('forkstorm')} {forks} 0 64; {fixture('argvs')} storm {execs} 200 /bin/true; touch done")
         self.wait_for_file("ready")
         os.kill(process.pid, signal.SIGSTOP)
         try:
@@ -63,7 +65,7 @@ class Loss(harness.DuctTest):
         run = self.finish(process)
         self.assert_exact(run)
         self.assertGreater(run.completeness["spilled"], 0)
-        self.assertEqual(len([p for p in run.processes if p["cmd"].startswith("/bin/true argument-")]), 300)
+        self.assertEqual(len([p for p in run.processes if p["cmd"].startswith("/bin/true argument-")]), execs)
 
     def test_more_processes_than_the_ledger_holds(self):
         run = self.duct("--max-processes", "64", "--", "sh", "-c", 'for i in $(seq 200); do sleep 300 & all="$all $!"; done; kill $all; wait')

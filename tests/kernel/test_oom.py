@@ -11,51 +11,13 @@ from harness import fixture
 LIMIT = 32 << 20
 
 
-class Group:
-    """A control group whose members get LIMIT bytes of memory; v1 or v2. None from make() where there is no such controller."""
-
-    def __init__(self, path, v1):
-        self.path, self.v1 = path, v1
-        self.procs = os.path.join(path, "cgroup.procs")
-
-    @classmethod
-    def make(cls, mark):
-        root = harness.cgroup2_root()
-        for parent, v1 in (("/sys/fs/cgroup/memory", True), (root, False)):
-            if not parent or not os.path.isdir(parent):
-                continue
-            path = os.path.join(parent, f"duct-bpf-oom-{mark[:12]}")
-            if not v1:
-                with contextlib.suppress(OSError), open(os.path.join(root, "cgroup.subtree_control"), "w") as file:
-                    file.write("+memory")
-            with contextlib.suppress(OSError):
-                os.mkdir(path)
-                group = cls(path, v1)
-                try:
-                    group.write("memory.limit_in_bytes" if v1 else "memory.max", LIMIT)
-                    with contextlib.suppress(OSError):
-                        group.write("memory.memsw.limit_in_bytes" if v1 else "memory.swap.max", LIMIT if v1 else 0)
-                    return group
-                except OSError:
-                    os.rmdir(path)
-        return None
-
-    def write(self, name, value):
-        with open(os.path.join(self.path, name), "w") as file:
-            file.write(str(value))
-
-    def kills(self):
-        with open(os.path.join(self.path, "memory.oom_control" if self.v1 else "memory.events")) as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
-
-
 class OutOfMemory(harness.DuctTest):
     def setUp(self):
         super().setUp()
-        self.group = Group.make(self.mark)
+        self.group = harness.MemoryGroup.make(self.mark, LIMIT)
         if not self.group:
             self.skipTest("no memory controller")
-        self.addCleanup(harness.remove_group, self.group.path)
+        self.addCleanup(self.group.remove)
         self.enter = f"echo 0 > {self.group.procs} && exec"
 
     def test_child(self):

@@ -12,8 +12,11 @@ from harness import cpu_of, fixture
 
 class Storm(harness.DuctTest):
     def test_every_fork_and_flat_memory(self):
-        count = 40000 if harness.SANITIZED else 150000
-        first = 20000
+        count, first = 150000, 20000
+        if harness.SANITIZED:
+            count = 40000
+        if harness.SLOWNESS > 1:
+            count, first = 20000, 10000
         process = self.start("--", fixture("forkstorm"), str(count), "0", "32", "1500")
         peaks, lines = {}, []
         drained = threading.Thread(target=lambda: lines.append(process.stderr.read()))
@@ -39,6 +42,7 @@ class Storm(harness.DuctTest):
         truth = next(s for s in said if s["what"] == "children")
         self.assert_near(children, cpu_of(truth), 0, 0.002, "CPU of the children")
         if not harness.SANITIZED:  # it keeps freed memory back
+            first = min(forks for forks in peaks if forks >= first)  # it says so after each batch
             self.assertGreater(peaks[first], 0)
             self.assertLessEqual(peaks[count], peaks[first] * 1.1 + 1024, f"VmHWM in KiB by forks: {peaks}")
         # Many processes, but few in a report.

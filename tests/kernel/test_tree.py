@@ -35,7 +35,7 @@ class Tree(harness.DuctTest):
                 self.assertIn(process["ppid"], [p["pid"] for p in run.processes])
                 self.assertEqual(process["depth"], 1 if what in ("child", "session") else 2)
                 self.assertGreaterEqual(process["cpu_time"], burner["cpu_ns"] / 1e9)
-                self.assert_near(process["cpu_time"], burner["cpu_ns"] / 1e9, 0.005, 0.02, what)
+                self.assert_near(process["cpu_time"], burner["cpu_ns"] / 1e9, harness.slack(0.005), 0.02, what)  # it goes on to its end
 
     def test_vfork(self):
         run = self.exact("--", fixture("vforker"), "80", fixture("burn"), "20", "4")
@@ -115,7 +115,7 @@ class Tree(harness.DuctTest):
         self.assertEqual(len({p["start_time"] for p in same}), 3)
         for process in same:
             self.assertGreaterEqual(process["cpu_time"], 0.050)
-            self.assertLess(process["cpu_time"], 0.100)
+            self.assertLess(process["cpu_time"], 0.050 + harness.slack(0.050))
 
     def test_uid_and_setuid_program(self):
         run = self.exact("--", fixture("setuider"), "12345", fixture("burn"), "5")

@@ -14,6 +14,11 @@ MB = 1 << 20
 MEMORY = fixture("memory")
 
 
+def ms(usual):
+    """A time for the fixture."""
+    return int(harness.slack(usual))
+
+
 class TreeMemory(harness.DuctTest):
     def setUp(self):
         super().setUp()
@@ -38,8 +43,15 @@ class TreeMemory(harness.DuctTest):
         self.assertLessEqual(abs(error), bound + 0.4 * MB, "memory_error_bound")
 
     def assert_moment(self, run, truth):
-        self.assertGreaterEqual(run.summary["peak_rss_time"], truth["from"] / 1e9 - 0.005)
-        self.assertLessEqual(run.summary["peak_rss_time"], truth["to"] / 1e9 + 0.01)
+        self.assertGreaterEqual(run.summary["peak_rss_time"], truth["from"] / 1e9 - harness.slack(0.005))
+        self.assertLessEqual(run.summary["peak_rss_time"], truth["to"] / 1e9 + harness.slack(0.01))
+
+    def assert_pss(self, run, truth, error):
+        if run.summary["peak_pss"] is None and harness.SLOWNESS > 1:
+            print(f"{self.id().split('.')[-1]}: PSS was not read: it costs more than its budget under emulation", flush=True)
+            return
+        self.assertIsNotNone(run.summary["peak_pss"])
+        self.assert_near(run.summary["peak_pss"], truth, error, 0, "peak_pss")
 
     def assert_holders(self, run, count=None):
         holders, peak = run.summary["peak_rss_processes"], run.summary["peak_rss"]
@@ -56,11 +68,11 @@ class TreeMemory(harness.DuctTest):
 
     def measure_pss(self, *words, **options):
         """A run of which PSS is known: of a peak that was over before it could be read it is null, so that is held longer and longer (by
-        the last of `words`) until the machine has had the time. One that is there has to be right."""
+        the last of `words`) until the machine has had the time (under emulation it never has). One that is there has to be right."""
         for longer in (1, 3, 9, 27):
             run, truth = self.measure(*words[:-1], words[-1] * longer, **options)
             self.assert_peak(run, truth)
-            if run.summary["peak_pss"] is not None:
+            if run.summary["peak_pss"] is not None or harness.SLOWNESS > 1:
                 return run, truth
             print(f"{self.id().split('.')[-1]}: PSS was not read near the peak", flush=True)
         self.fail("PSS was never read near the peak")
@@ -133,15 +145,14 @@ class TreeMemory(harness.DuctTest):
         self.assert_holders(run)
 
     def test_shared_memory(self):
-        run, truth = self.measure_pss("shared", 200, 9, 150)
+        run, truth = self.measure_pss("shared", 200, 9, ms(150))
         self.assert_near(truth["bytes"], 1800 * MB, 20 * MB, 0, "the fixture itself")
-        self.assertGreaterEqual(run.summary["peak_pss"], 200 * MB)
-        self.assertLess(run.summary["peak_pss"], 210 * MB)
+        self.assert_pss(run, 205 * MB, 5 * MB)
         self.assert_holders(run, 10)
 
     def test_copies_after_fork(self):
-        run, truth = self.measure_pss("cow", 150, 1000)
-        self.assert_near(run.summary["peak_pss"], truth["pss"], 3 * MB, 0, "peak_pss")
+        run, truth = self.measure_pss("cow", 150, ms(1000))
+        self.assert_pss(run, truth["pss"], 3 * MB)
 
     def test_large_image_made_small(self):
         run, truth = self.measure("small", 300)
@@ -230,10 +241,10 @@ class TreeMemory(harness.DuctTest):
                 self.assertLess(size, 150 * MB, f"report {i} of {sizes}")
 
     def test_alive_at_the_end(self):
-        run = self.exact("--", "sh", "-c", f"setsid {MEMORY} spike 150 60000 & until [ \"$(awk '/^Rss/ {{ print $2 }}' /proc/$!/smaps_rollup)\" -ge 153600 ]; do sleep 0.1; done")
+        run = self.exact("--", "sh", "-c", f"setsid {MEMORY} spike 150 600000 & until [ \"$(awk '/^Rss/ {{ print $2 }}' /proc/$!/smaps_rollup)\" -ge 153600 ]; do sleep 0.1; done")
         self.kill_marked()
         holder = run.summary["peak_rss_processes"][0]
-        self.assertEqual(holder["cmd"], f"{MEMORY} spike 150 60000")
+        self.assertEqual(holder["cmd"], f"{MEMORY} spike 150 600000")
         self.assertGreaterEqual(holder["rss"], 150 * MB)
         self.assertIs(run.process(holder["pid"])["alive"], True)
         self.assert_holders(run)
@@ -299,15 +310,14 @@ more.close()
         self.assertLessEqual(sum(p["pss"] > p["rss"] + MB for p in rows), 1, rows)
 
     def test_pss_of_a_peak_after_a_plateau(self):
-        script = f"{MEMORY} spike 100 60000 & p=$!; sleep 1.7; {MEMORY} shared 100 4 500; kill $p"
+        script = f"{MEMORY} spike 100 600000 & p=$!; sleep {harness.slack(1.7)}; {MEMORY} shared 100 4 {ms(500)}; kill $p"
         for attempt in range(4):  # as in measure_pss()
             run = self.exact("--sample-interval", "10", "--", "sh", "-c", script, prefix=f"{attempt}_")
             self.assert_near(run.summary["peak_rss"], 500 * MB, 15 * MB, 0, "peak_rss")
-            if run.summary["peak_pss"] is not None:
+            if run.summary["peak_pss"] is not None or harness.SLOWNESS > 1:
                 break
             time.sleep(1)
-        self.assertIsNotNone(run.summary["peak_pss"])
-        self.assert_near(run.summary["peak_pss"], 200 * MB, 8 * MB, 0, "peak_pss")
+        self.assert_pss(run, 200 * MB, 8 * MB)
 
     def test_pss_has_a_budget(self):
         run, truth = self.measure_pss("shared", 150, 10, 3000, options=("--sample-interval", "0.1"))
@@ -316,7 +326,7 @@ more.close()
         self.assertGreater(cpu, 0)
         # What a reading will cost is known from the one before alone: by as much as one costs the budget may be exceeded.
         self.assertLessEqual(cpu, 0.020 + 0.01 * run.summary["wall_clock_time"] + 2 * one)
-        self.assert_near(run.summary["peak_pss"], 150 * MB, 8 * MB, 0, "peak_pss")
+        self.assert_pss(run, 150 * MB, 8 * MB)
 
 
 if __name__ == "__main__":
