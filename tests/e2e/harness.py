@@ -32,6 +32,7 @@ CPUS = os.cpu_count() or 1
 NOBODY = 65534
 MARK = "DUCT_BPF_TEST_MARK"
 PATIENCE = 120  # seconds for what takes one or two
+BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}.get(platform.machine())
 TRIES = int(os.environ.get("DUCT_BPF_TRIES", "1"))
 
 
@@ -57,7 +58,7 @@ def missing_requirement():
         return "not root"
     if not os.path.exists("/sys/kernel/btf/vmlinux"):
         return "the kernel has no BTF"
-    number = {"x86_64": 321, "aarch64": 280}.get(platform.machine())
+    number = BPF_SYSCALL
     if number is None:
         return None
     libc = ctypes.CDLL(None, use_errno=True)
