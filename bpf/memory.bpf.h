@@ -66,7 +66,7 @@ static __always_inline void stop_following(struct group_slot *slot)
 static __always_inline u64 *follow_memory_of(struct group_slot *slot, struct mm_struct *mm)
 {
 	u32 first = 0, others;
-	u64 place = space_hash(mm);
+	u64 place = space_hash(mm), index, *seen;
 	struct rss_seen *table;
 
 	stop_following(slot);
@@ -77,11 +77,15 @@ static __always_inline u64 *follow_memory_of(struct group_slot *slot, struct mm_
 	if (!table)
 		return NULL;
 	slot->followed = place + 1;
+	index = place * 4;
+	barrier_var(index); /* as in on_rss; and the address is made here, where the bounds are known */
+	seen = &table->counters[index & (SEEN_SPACES * 4 - 1)];
+	barrier_var(seen);
 	barrier_var(place);
 	place &= SEEN_SPACES - 1;
 	others = *(volatile u32 *)&table->followers[place];
 	__sync_fetch_and_add(&table->followers[place], 1);
-	return others ? NULL : &table->counters[place * 4];
+	return others ? NULL : seen;
 }
 
 /* Tells the tracer of a high that it asked to hear of. */
@@ -239,7 +243,7 @@ SEC("duct_btf_tp/rss_stat")
 int on_rss(u64 *ctx)
 {
 	struct mm_struct *mm = (struct mm_struct *)ctx[0];
-	u64 place = space_hash(mm), half, count, mark, *seen;
+	u64 hash = space_hash(mm), place = hash, index, count, mark, *seen;
 	struct rss_seen *table;
 	u32 member, first = 0;
 
@@ -247,17 +251,17 @@ int on_rss(u64 *ctx)
 	if (!table)
 		return 0;
 	barrier_var(place); /* 5.10 loses track of its bounds: they are given last */
-	place &= SEEN_SPACES - 1;
-	if (!table->followers[place]) /* nobody's: all that other processes of the machine pay */
+	if (!table->followers[place & (SEEN_SPACES - 1)]) /* nobody's: all that other processes of the machine pay */
 		return 0;
 	member = ctx[1] & 3;
 	if (member == KERNEL_MM_SWAPENTS)
 		return 0;
-	half = low_half(mm);
-	seen = &table->counters[place * 4 + member];
+	index = hash * 4 + member;
+	barrier_var(index);
+	seen = &table->counters[index & (SEEN_SPACES * 4 - 1)];
 	count = rss_common_part(ctx, mm, member);
 	mark = rss_mark(mm, count);
-	if (!every_rss_event && (*seen == mark || (!count && *seen >> 32 != half))) /* as before; or new, and still small */
+	if (!every_rss_event && (*seen == mark || (!count && *seen >> 32 != mark >> 32))) /* as before; or new, and still small */
 		return 0;
 	*seen = mark;
 	return follow_memory(mm);
