@@ -199,7 +199,7 @@ struct group_slot {
 	u32 visited;        /* and were so many */
 	u32 sent_state;
 	u32 multithreaded;  /* has ever been */
-	u32 reserved_0;
+	u32 followed;       /* place of its address space among those whose events are looked at, and one; 0: none */
 	u64 sent_cpu_ns, sent_rss, sent_vsz;
 	u64 mm;             /* address of its address space */
 	u64 leader;         /* address of its leader's task */

@@ -149,6 +149,7 @@ static __noinline int take_child(struct task_struct *parent, u64 parent_key, str
 	u64 start_ns = READ(child, start_boottime), key = make_key((struct signal_struct *)child_signal, start_ns);
 	struct group_slot *slot;
 	struct mm_struct *mm = READ(child, mm);
+	u64 *seen;
 	long error;
 
 	slot = new_group(key, &error);
@@ -161,7 +162,7 @@ static __noinline int take_child(struct task_struct *parent, u64 parent_key, str
 	}
 	slot->info.pid = pid_number(READ(child, thread_pid), &slot->info.pid_ns);
 	slot->info.start_ns = start_ns;
-	slot->mm = (u64)mm;
+	seen = follow_memory_of(slot, mm);
 	slot->leader = (u64)child;
 	reset_gauges(&slot->info);
 	slot->info.max_threads = 1;
@@ -182,7 +183,7 @@ static __noinline int take_child(struct task_struct *parent, u64 parent_key, str
 		slot->info.flags |= PROC_BORROWED_MM;
 		slot->lender = parent_slot && parent_slot->info.flags & PROC_BORROWED_MM ? parent_slot->lender : parent_key;
 	} else {
-		set_rss(slot, rss_pages_exact(mm));
+		set_rss(slot, rss_pages_exact(mm, seen));
 	}
 	count(forks);
 	note_live(1);
@@ -195,7 +196,8 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *parent = (struct task_struct *)ctx->args[0];
 	struct task_struct *child = (struct task_struct *)ctx->args[1];
-	u64 key = group_key(parent), child_signal;
+	struct signal_struct *signal = READ(parent, signal);
+	u64 key = group_key_of(parent, signal), child_signal;
 	struct group_slot *slot;
 
 	if (closed)
@@ -204,20 +206,20 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	if (!slot) {
 		if (key == tracer_key && expect_command) {
 			child_signal = (u64)READ(child, signal);
-			if (child_signal == (u64)READ(parent, signal)) /* a thread of the tracer */
+			if (child_signal == (u64)signal) /* a thread of the tracer */
 				return 0;
 			expect_command = 0; /* the tracer forks nothing else */
 			return take_child(parent, key, child, child_signal, NULL);
 		}
 		if (adopts && adopting && is_to_be_adopted(parent)) {
 			child_signal = (u64)READ(child, signal);
-			if (child_signal != (u64)READ(parent, signal))
+			if (child_signal != (u64)signal)
 				return take_child(parent, key, child, child_signal, NULL);
 		}
 		return 0;
 	}
 	child_signal = (u64)READ(child, signal);
-	if (child_signal == (u64)READ(parent, signal)) { /* a thread */
+	if (child_signal == (u64)signal) { /* a thread */
 		u64 threads = READ((struct signal_struct *)child_signal, nr_threads);
 
 		count(live_threads);
@@ -267,19 +269,18 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx->args[0];
 	struct linux_binprm *bprm = (struct linux_binprm *)ctx->args[2];
-	struct signal_struct *signal;
-	u64 key = group_key(task);
+	struct signal_struct *signal = READ(task, signal);
+	u64 key = group_key_of(task, signal);
 	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
 	struct mm_struct *mm;
 	struct news_exec *exec;
 	u32 cpu = bpf_get_smp_processor_id();
-	u64 exe_bytes, argv_bytes, start, total, maxrss;
+	u64 exe_bytes, argv_bytes, start, total, maxrss, *seen;
 	u8 *scratch, *data;
 
 	if (!slot)
 		return 0;
 	count(execs);
-	signal = READ(task, signal);
 
 	/*
 	 * The old address space is gone; its peak is in signal->maxrss, a maximum over all images. Where the memory was
@@ -294,10 +295,10 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	slot->info.num_execs++;
 	note_foreign(slot, task);
 	mm = READ(task, mm);
-	slot->mm = (u64)mm;
+	seen = follow_memory_of(slot, mm);
 	slot->leader = (u64)task; /* a non-leader that execs takes the leader's place */
 	slot->peak_pages = 0;
-	set_rss(slot, rss_pages_exact(mm));
+	set_rss(slot, rss_pages_exact(mm, seen));
 
 	scratch = bpf_map_lookup_elem(&exec_scratch, &cpu);
 	if (!scratch) { /* a CPU that came after the start */
@@ -352,12 +353,14 @@ static __always_inline void take_memory_at_exit(struct group_slot *slot, struct 
 
 	if (slot->info.flags & PROC_BORROWED_MM) {
 		slot->info.peak_rss = slot->peak_rss_before;
+		stop_following(slot);
 		return;
 	}
 	if (mm) { /* since 6.16; before, the address space is gone by now */
-		u64 high = READ(mm, hiwater_rss), vsz = READ(mm, total_vm), high_vsz = READ(mm, hiwater_vm);
+		u64 high, vsz, high_vsz;
 
-		pages = rss_pages_exact(mm);
+		read_sizes(mm, &high, &vsz, &high_vsz);
+		pages = rss_pages_exact(mm, NULL);
 		set_rss(slot, pages);
 		/* hiwater_rss is only raised when memory is given back, so it may lie below the present. */
 		if (high > slot->peak_pages)
@@ -369,8 +372,10 @@ static __always_inline void take_memory_at_exit(struct group_slot *slot, struct 
 		image = slot->peak_pages << page_shift;
 	slot->info.peak_rss_image = image;
 	slot->info.peak_rss = max_present(slot->peak_rss_before, image);
-	if (pages < TEARDOWN_PAGES)
+	if (pages < TEARDOWN_PAGES) {
 		set_rss(slot, 0);
+		stop_following(slot);
+	}
 }
 
 /* The tracer is woken once for all exits until it looks, and when nobody is left; it does not matter if that gets lost. */
@@ -389,18 +394,16 @@ SEC("raw_tp/sched_process_exit")
 int on_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx->args[0];
-	u64 key = group_key(task);
-	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
 	struct signal_struct *signal = READ(task, signal);
-	struct task_struct *leader;
-	u64 leader_address;
+	struct task_struct *leader = READ(task, group_leader);
+	u64 key = make_key(signal, READ(leader, start_boottime)), leader_address;
+	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
 	int own;
 
 	if (!slot)
 		return 0;
 	__sync_fetch_and_sub(&counters.live_threads, 1);
 	add_summed(&slot->summed, task);
-	leader = READ(task, group_leader);
 	if (leader == task)
 		slot->leader_exit_code = READ(task, exit_code);
 	if (READ(signal, live.counter)) /* other threads go on; the tracepoint has no group_dead before 6.16 */
@@ -450,7 +453,7 @@ __noinline int end_group(u64 task)
 	struct news_process end = {};
 	struct totals_window window;
 	struct task_struct *leader;
-	unsigned int sequence;
+	unsigned int sequence, followed;
 	bool is_another;
 	int threads;
 
@@ -477,8 +480,10 @@ __noinline int end_group(u64 task)
 	 * holds a task back until then: after that nothing does, and what was read is good all the same.
 	 */
 	is_another = (u64)READ(leader, signal) != (u64)signal || READ(leader, start_boottime) != end.info.start_ns;
+	followed = slot->followed;
 	if (!delete_group(key)) /* whoever deletes the slot sends the record: once */
 		return 0;
+	unfollow_memory(followed);
 	if (is_another) {
 		usage_absent(&end.usage);
 		count(lost_numbers);
@@ -493,13 +498,14 @@ __noinline int end_group(u64 task)
 	return 0;
 }
 
-/* For every task of the machine, nearly all of which are not (or not any more) in the ledger: typed, so that this is cheap. */
-SEC("duct_btf_tp/sched_process_free")
-int on_free(u64 *ctx)
+/*
+ * For every task of the machine, nearly all of which are not (or not any more) in the ledger. Typed it would save three helpers'
+ * calls, and cost more at each start: since 6.4 the verifier looks through all names of the kernel's BTF for each pointer read.
+ */
+SEC("raw_tp/sched_process_free")
+int on_free(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct task_struct *task = (struct task_struct *)ctx[0];
-	u64 key = make_key(task->signal, task->group_leader->start_boottime);
-	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
+	struct group_slot *slot = slot_of_task((struct task_struct *)ctx->args[0]);
 
 	if (slot)
 		end_group(slot->leader);

@@ -9,13 +9,13 @@
 
 /* Too large for the stack. The tracer makes one pass at a time. */
 struct news_process state_news;
+static struct totals_window state_window;
 
 static __always_inline void send_state(struct seq_file *seq, u64 key, struct group_slot *slot,
 				       struct task_struct *task, struct signal_struct *signal)
 {
 	struct news_process *state = &state_news;
 	struct task_struct *leader = READ(task, group_leader);
-	struct totals_window window;
 	int own;
 
 	__builtin_memset(state, 0, sizeof(*state));
@@ -23,7 +23,7 @@ static __always_inline void send_state(struct seq_file *seq, u64 key, struct gro
 	state->key = key;
 	state->info = slot->info;
 	state->usage = slot->seen;
-	add_group_usage(&state->usage, signal, &slot->summed, &window);
+	add_group_usage(&state->usage, signal, &slot->summed, &state_window);
 	withhold_io(&state->usage, state->info.flags);
 	if (!(state->info.flags & PROC_EXITED)) {
 		struct mm_struct *mm = READ(leader, mm);
@@ -35,7 +35,7 @@ static __always_inline void send_state(struct seq_file *seq, u64 key, struct gro
 		bpf_probe_read_kernel(state->info.comm, sizeof(state->info.comm), &leader->comm);
 		state->info.peak_rss = state->info.peak_rss_image = ABI_ABSENT;
 		if (mm && !(state->info.flags & PROC_BORROWED_MM)) {
-			u64 now = rss_pages_exact(mm), high = READ(mm, hiwater_rss);
+			u64 now = rss_pages_exact(mm, NULL), high = READ(mm, hiwater_rss);
 
 			if (high < slot->peak_pages)
 				high = slot->peak_pages;
@@ -189,7 +189,6 @@ int read_states(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct signal_struct *signal;
-	struct totals_window window;
 	struct group_slot *slot;
 	bool last;
 	u64 key;
@@ -202,7 +201,7 @@ int read_states(struct bpf_iter__task *ctx)
 		return 0;
 	signal = READ(task, signal);
 	last = is_last_thread(slot, READ(signal, nr_threads));
-	add_task_usage(&slot->seen, task, &window);
+	add_task_usage(&slot->seen, task, &state_window);
 	if (!READ(task, exit_state))
 		add_live_summed(&slot->seen, task);
 	if (last)
@@ -220,6 +219,7 @@ static __noinline int insert_adopted(struct task_struct *task)
 	u64 key = group_key(task), parent_key = group_key(READ(task, real_parent));
 	struct group_slot *parent, *slot = &adopted_slot;
 	struct mm_struct *mm = READ(task, mm);
+	u64 *seen;
 	int own, error;
 
 	__builtin_memset(slot, 0, sizeof(*slot));
@@ -235,7 +235,7 @@ static __noinline int insert_adopted(struct task_struct *task)
 	slot->info.flags = PROC_ADOPTED;
 	note_foreign(slot, task);
 	slot->info.image_id = key | 1ULL << 63; /* not one that an exec is given */
-	slot->mm = (u64)mm;
+	seen = follow_memory_of(slot, mm);
 	slot->leader = (u64)task;
 	reset_gauges(&slot->info);
 	slot->info.max_threads = READ(signal, nr_threads);
@@ -243,15 +243,17 @@ static __noinline int insert_adopted(struct task_struct *task)
 	slot->info.tree_peak = memory.peak_number;
 	slot->peak_rss_before = ABI_ABSENT;
 	error = bpf_map_update_elem(&groups, &key, slot, BPF_NOEXIST);
-	if (error)
+	if (error) {
+		stop_following(slot);
 		return error;
+	}
 	count(adopted);
 	note_live(slot->info.max_threads);
 	slot = bpf_map_lookup_elem(&groups, &key);
 	if (!slot)
 		return 0;
 	if (mm)
-		set_rss(slot, rss_pages_exact(mm));
+		set_rss(slot, rss_pages_exact(mm, seen));
 	announce(key, parent_key, slot);
 	return 0;
 }

@@ -16,12 +16,14 @@
 #define TEARDOWN_PAGES 1024
 
 /*
- * What was last seen of the common part of each counter: half of the address and the number, by a hash of the address.
- * A map of its own, because the tracer would have to fill a global variable of this size.
+ * By a hash of an address space's address: how many processes of the ledger follow one of this hash (which is all that an
+ * event of anybody else's looks at), and what was last seen of the common part of each counter: half of the address and the
+ * number. A map of its own, because the tracer would have to fill a global variable of this size.
  */
-#define SEEN_SPACES 8192
+#define SEEN_SPACES 8192 /* 1 << (64 - 51) */
 struct rss_seen {
 	u64 counters[SEEN_SPACES * 4];
+	u32 followers[SEEN_SPACES];
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -29,6 +31,62 @@ struct {
 	__type(key, u32);
 	__type(value, struct rss_seen);
 } rss_seen SEC(".maps");
+
+static __always_inline u64 space_hash(void *mm)
+{
+	return low_half(mm) * 0x9E3779B97F4A7C15ULL >> 51;
+}
+
+/* Leaves it to samples from here on. `followed`: the slot's. */
+static __always_inline void unfollow_memory(u32 followed)
+{
+	u32 first = 0;
+	u64 place = followed - 1;
+	struct rss_seen *table;
+
+	if (!followed)
+		return;
+	table = bpf_map_lookup_elem(&rss_seen, &first);
+	if (!table)
+		return;
+	barrier_var(place);
+	__sync_fetch_and_add(&table->followers[place & (SEEN_SPACES - 1)], -1);
+}
+
+static __always_inline void stop_following(struct group_slot *slot)
+{
+	unfollow_memory(slot->followed);
+	slot->followed = 0;
+}
+
+/*
+ * Events of `mm` are looked at from here on, in place of those of what the slot had before. Those who share an address space
+ * are counted each. Returns the place of what is seen of it, for rss_pages_exact; NULL: somebody else uses it already.
+ */
+static __always_inline u64 *follow_memory_of(struct group_slot *slot, struct mm_struct *mm)
+{
+	u32 first = 0, others;
+	u64 place = space_hash(mm), index, *seen;
+	struct rss_seen *table;
+
+	stop_following(slot);
+	slot->mm = (u64)mm;
+	if (!rss_events || !mm)
+		return NULL;
+	table = bpf_map_lookup_elem(&rss_seen, &first);
+	if (!table)
+		return NULL;
+	slot->followed = place + 1;
+	index = place * 4;
+	barrier_var(index); /* as in on_rss; and the address is made here, where the bounds are known */
+	seen = &table->counters[index & (SEEN_SPACES * 4 - 1)];
+	barrier_var(seen);
+	barrier_var(place);
+	place &= SEEN_SPACES - 1;
+	others = *(volatile u32 *)&table->followers[place];
+	__sync_fetch_and_add(&table->followers[place], 1);
+	return others ? NULL : seen;
+}
 
 /* Tells the tracer of a high that it asked to hear of. */
 static __always_inline void tell_peak(long long pages)
@@ -170,7 +228,7 @@ static __noinline int follow_memory(struct mm_struct *mm)
 
 	if (!slot)
 		return 0;
-	pages = rss_pages_exact(mm);
+	pages = rss_pages_exact(mm, NULL);
 	if (slot->info.flags & PROC_EXITED) { /* its teardown */
 		if (!slot->rss_pages)
 			return 0;
@@ -185,21 +243,25 @@ SEC("duct_btf_tp/rss_stat")
 int on_rss(u64 *ctx)
 {
 	struct mm_struct *mm = (struct mm_struct *)ctx[0];
-	u32 member = ctx[1] & 3;
-	u64 half = low_half(mm), index = (half * 0x9E3779B97F4A7C15ULL >> 51) * 4 + member, count, mark, *seen;
+	u64 hash = space_hash(mm), place = hash, index, count, mark, *seen;
 	struct rss_seen *table;
-	u32 first = 0;
+	u32 member, first = 0;
 
-	if (member == KERNEL_MM_SWAPENTS)
-		return 0;
 	table = bpf_map_lookup_elem(&rss_seen, &first);
 	if (!table)
 		return 0;
-	barrier_var(index); /* 5.10 loses track of its bounds: they are given last */
+	barrier_var(place); /* 5.10 loses track of its bounds: they are given last */
+	if (!table->followers[place & (SEEN_SPACES - 1)]) /* nobody's: all that other processes of the machine pay */
+		return 0;
+	member = ctx[1] & 3;
+	if (member == KERNEL_MM_SWAPENTS)
+		return 0;
+	index = hash * 4 + member;
+	barrier_var(index);
 	seen = &table->counters[index & (SEEN_SPACES * 4 - 1)];
 	count = rss_common_part(ctx, mm, member);
-	mark = half << 32 | (u32)count;
-	if (!every_rss_event && (*seen == mark || (!count && *seen >> 32 != half))) /* as before; or new, and still small */
+	mark = rss_mark(mm, count);
+	if (!every_rss_event && (*seen == mark || (!count && *seen >> 32 != mark >> 32))) /* as before; or new, and still small */
 		return 0;
 	*seen = mark;
 	return follow_memory(mm);

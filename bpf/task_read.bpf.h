@@ -29,9 +29,14 @@ static __always_inline u64 make_key(struct signal_struct *signal, u64 start_ns)
 	return low_half(signal) + start_ns * 0x9E3779B97F4A7C15ULL;
 }
 
+static __always_inline u64 group_key_of(struct task_struct *task, struct signal_struct *signal)
+{
+	return make_key(signal, READ(task, group_leader, start_boottime));
+}
+
 static __always_inline u64 group_key(struct task_struct *task)
 {
-	return make_key(READ(task, signal), READ(task, group_leader, start_boottime));
+	return group_key_of(task, READ(task, signal));
 }
 
 /* struct upid {int nr; struct pid_namespace *ns;} numbers[]: 16 bytes each on every 64-bit kernel. */
@@ -85,52 +90,112 @@ static __always_inline u64 rss_pages_fast(struct mm_struct *mm)
 	return pages > 0 ? pages : 0;
 }
 
-/* What the CPUs hold back of the counters of a kind, all four at once: the kernel allocates them side by side (since 6.5). */
-static __always_inline long long rss_unfolded(char *first, struct percpu_counter *counters)
+/* Half of the address and the common part of a counter. */
+static __always_inline u64 rss_mark(struct mm_struct *mm, u64 common)
+{
+	return low_half(mm) << 32 | (u32)common;
+}
+
+/* A number of the counter `kind` in a copy of all four. */
+#define FROM_COUNTERS(copy, kind, member, type)                                                                        \
+	(*(type *)((copy) + (kind) * bpf_core_type_size(struct percpu_counter) + bpf_core_field_offset(struct percpu_counter, member)))
+#define COUNTERS_BYTES 160 /* of the four; more in kernels that check locks */
+
+struct rss_parts {
+	long long common[4];
+	char *file, *anonymous, *shared; /* per-CPU parts */
+};
+
+/* In one read, as a helper's call costs as much as what it does. */
+static __always_inline void read_rss_parts(struct rss_parts *parts, struct mm_struct *mm)
 {
 	u64 stride = bpf_core_type_size(struct percpu_counter);
-	char *last = (char *)READ((struct percpu_counter *)((char *)counters + KERNEL_MM_SHMEMPAGES * stride), counters);
-	bool together = last - first == KERNEL_MM_SHMEMPAGES * sizeof(int);
-	long long sum = 0;
 
+	if (4 * stride <= COUNTERS_BYTES) {
+		char copy[COUNTERS_BYTES] = {};
+
+		bpf_probe_read_kernel(copy, 4 * stride, __builtin_preserve_access_index(&mm->rss_stat));
+		parts->common[KERNEL_MM_FILEPAGES] = FROM_COUNTERS(copy, KERNEL_MM_FILEPAGES, count, long long);
+		parts->common[KERNEL_MM_ANONPAGES] = FROM_COUNTERS(copy, KERNEL_MM_ANONPAGES, count, long long);
+		parts->common[KERNEL_MM_SHMEMPAGES] = FROM_COUNTERS(copy, KERNEL_MM_SHMEMPAGES, count, long long);
+		parts->file = FROM_COUNTERS(copy, KERNEL_MM_FILEPAGES, counters, char *);
+		parts->anonymous = FROM_COUNTERS(copy, KERNEL_MM_ANONPAGES, counters, char *);
+		parts->shared = FROM_COUNTERS(copy, KERNEL_MM_SHMEMPAGES, counters, char *);
+	} else {
+		char *counters = (char *)__builtin_preserve_access_index(&mm->rss_stat);
+
+		parts->common[KERNEL_MM_FILEPAGES] = READ(mm, rss_stat[KERNEL_MM_FILEPAGES].count);
+		parts->common[KERNEL_MM_ANONPAGES] = READ(mm, rss_stat[KERNEL_MM_ANONPAGES].count);
+		parts->common[KERNEL_MM_SHMEMPAGES] = READ(mm, rss_stat[KERNEL_MM_SHMEMPAGES].count);
+		parts->file = (char *)READ((struct percpu_counter *)counters, counters);
+		parts->anonymous = (char *)READ((struct percpu_counter *)(counters + KERNEL_MM_ANONPAGES * stride), counters);
+		parts->shared = (char *)READ((struct percpu_counter *)(counters + KERNEL_MM_SHMEMPAGES * stride), counters);
+	}
+}
+
+/*
+ * Resident pages, exact where the CPUs can be summed (percpu_offsets are learned where they are needed: since 6.2). What the
+ * CPUs hold back of the counters lies side by side, as the kernel allocates them together (since 6.5). Not inlined: its
+ * stack is not there while others use theirs. `seen`: where on_rss is to find what was seen here; or NULL.
+ */
+static __noinline u64 rss_pages_exact(struct mm_struct *mm, u64 *seen)
+{
+	struct rss_parts of;
+	long long pages;
+
+	if (!rss_is_percpu() || nr_cpus > ABI_EXACT_RSS_CPUS || !percpu_offsets[0]) {
+		if (seen)
+			seen[KERNEL_MM_FILEPAGES] = seen[KERNEL_MM_ANONPAGES] = seen[KERNEL_MM_SHMEMPAGES] = 0;
+		return rss_pages_fast(mm);
+	}
+	read_rss_parts(&of, mm);
+	if (seen) {
+		seen[KERNEL_MM_FILEPAGES] = rss_mark(mm, of.common[KERNEL_MM_FILEPAGES]);
+		seen[KERNEL_MM_ANONPAGES] = rss_mark(mm, of.common[KERNEL_MM_ANONPAGES]);
+		seen[KERNEL_MM_SHMEMPAGES] = rss_mark(mm, of.common[KERNEL_MM_SHMEMPAGES]);
+	}
+	pages = of.common[KERNEL_MM_FILEPAGES] + of.common[KERNEL_MM_ANONPAGES] + of.common[KERNEL_MM_SHMEMPAGES];
 	for (unsigned int cpu = 0; cpu < ABI_EXACT_RSS_CPUS; cpu++) {
 		int parts[4] = {};
 
 		if (cpu >= nr_cpus)
 			break;
-		if (together) {
-			bpf_probe_read_kernel(parts, sizeof(parts), first + percpu_offsets[cpu]);
+		if (of.shared - of.file == KERNEL_MM_SHMEMPAGES * sizeof(int)) {
+			bpf_probe_read_kernel(parts, sizeof(parts), of.file + percpu_offsets[cpu]);
 		} else {
-			char *anonymous = (char *)READ((struct percpu_counter *)((char *)counters + KERNEL_MM_ANONPAGES * stride), counters);
-
-			bpf_probe_read_kernel(&parts[0], sizeof(int), first + percpu_offsets[cpu]);
-			bpf_probe_read_kernel(&parts[1], sizeof(int), anonymous + percpu_offsets[cpu]);
-			bpf_probe_read_kernel(&parts[3], sizeof(int), last + percpu_offsets[cpu]);
+			bpf_probe_read_kernel(&parts[KERNEL_MM_FILEPAGES], sizeof(int), of.file + percpu_offsets[cpu]);
+			bpf_probe_read_kernel(&parts[KERNEL_MM_ANONPAGES], sizeof(int), of.anonymous + percpu_offsets[cpu]);
+			bpf_probe_read_kernel(&parts[KERNEL_MM_SHMEMPAGES], sizeof(int), of.shared + percpu_offsets[cpu]);
 		}
-		sum += parts[KERNEL_MM_FILEPAGES] + parts[KERNEL_MM_ANONPAGES] + parts[KERNEL_MM_SHMEMPAGES];
+		pages += parts[KERNEL_MM_FILEPAGES] + parts[KERNEL_MM_ANONPAGES] + parts[KERNEL_MM_SHMEMPAGES];
 	}
-	return sum;
+	return pages > 0 ? pages : 0;
 }
 
-/* Resident pages, exact where the CPUs can be summed (percpu_offsets are learned where they are needed: since 6.2). */
-static __always_inline u64 rss_pages_exact(struct mm_struct *mm)
+/* In one read where they lie side by side, as they do. */
+static __always_inline void read_sizes(struct mm_struct *mm, u64 *high_rss, u64 *vsz, u64 *high_vsz)
 {
-	struct percpu_counter *counters;
-	long long pages;
+	u64 at_vsz = bpf_core_field_offset(mm->total_vm) - bpf_core_field_offset(mm->hiwater_rss);
+	u64 at_high_vsz = bpf_core_field_offset(mm->hiwater_vm) - bpf_core_field_offset(mm->hiwater_rss);
 
-	if (!rss_is_percpu() || nr_cpus > ABI_EXACT_RSS_CPUS || !percpu_offsets[0])
-		return rss_pages_fast(mm);
-	counters = (struct percpu_counter *)__builtin_preserve_access_index(&mm->rss_stat);
-	pages = READ(mm, rss_stat[KERNEL_MM_FILEPAGES].count) + READ(mm, rss_stat[KERNEL_MM_ANONPAGES].count) +
-		READ(mm, rss_stat[KERNEL_MM_SHMEMPAGES].count);
-	pages += rss_unfolded((char *)READ(counters, counters), counters);
-	return pages > 0 ? pages : 0;
+	if (at_vsz < 32 && at_high_vsz < 32) {
+		char sizes[32] = {};
+
+		bpf_probe_read_kernel(sizes, sizeof(sizes), &mm->hiwater_rss);
+		*high_rss = *(u64 *)sizes;
+		*vsz = *(u64 *)(sizes + at_vsz);
+		*high_vsz = *(u64 *)(sizes + at_high_vsz);
+	} else {
+		*high_rss = READ(mm, hiwater_rss);
+		*vsz = READ(mm, total_vm);
+		*high_vsz = READ(mm, hiwater_vm);
+	}
 }
 
 /* For each sample of each process: exact only where that is cheap, or asked for. */
 static __always_inline u64 rss_pages_for_sample(struct mm_struct *mm)
 {
-	return nr_cpus <= ABI_EXACT_SAMPLE_CPUS || every_rss_event ? rss_pages_exact(mm) : rss_pages_fast(mm);
+	return nr_cpus <= ABI_EXACT_SAMPLE_CPUS || every_rss_event ? rss_pages_exact(mm, NULL) : rss_pages_fast(mm);
 }
 
 /*
@@ -181,12 +246,32 @@ static __always_inline void usage_absent(struct usage_counts *usage)
 #include "metrics.def"
 }
 
+/* The rows SUMMED of a task, in one read where they lie close together as well. */
+#define SUMMED_BYTES 64
+
+struct summed_window {
+	u8 bytes[SUMMED_BYTES];
+};
+
+#define FROM_SUMMED(window, task, path)                                                                               \
+	({                                                                                                            \
+		u64 at = bpf_core_field_offset((task)->path) - bpf_core_field_offset((task)->ioac), number = 0;       \
+		if (at <= SUMMED_BYTES - sizeof(u64))                                                                 \
+			number = *(u64 *)((window)->bytes + at);                                                      \
+		else                                                                                                  \
+			number = READ(task, path);                                                                    \
+		number;                                                                                               \
+	})
+
 /* What a thread did that is about to exit. */
 static __always_inline void add_summed(struct summed_counts *summed, struct task_struct *task)
 {
+	struct summed_window window = {};
+
+	bpf_probe_read_kernel(&window, sizeof(window), __builtin_preserve_access_index(&task->ioac));
 #define SUMMED(name, unit, task_path, help)                                                                           \
 	if (bpf_core_field_exists(task->task_path))                                                                   \
-		__sync_fetch_and_add(&summed->name, READ(task, task_path));
+		__sync_fetch_and_add(&summed->name, FROM_SUMMED(&window, task, task_path));
 #include "metrics.def"
 }
 

@@ -26,7 +26,7 @@ const char* const kBtfCacheDir = "/var/cache/duct-bpf";
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x35305f4654425f44;  // "D_BTF_05": raise with the layout of what follows
+constexpr std::uint64_t kMagic = 0x36305f4654425f44;  // "D_BTF_06": raise with the layout of what follows
 constexpr std::size_t kMaxCacheBytes = 1 << 20;
 
 struct CacheHeader {
@@ -35,10 +35,8 @@ struct CacheHeader {
   std::uint32_t iter_task_id;
   std::uint32_t iter_map_id;
   std::uint32_t rss_stat_id;
-  std::uint32_t free_id;
   std::uint16_t has_bpf_allocator;
   std::uint16_t has_percpu_rss;
-  std::uint32_t reserved;
   std::uint64_t btf_bytes;
   std::uint64_t btf_hash;  // a file system may hand back zeros after a crash
 };
@@ -139,7 +137,6 @@ bool read_cache(int dir, const std::uint64_t (&key)[2], KernelBtf& out) {
   out.iter_task_id = header.iter_task_id;
   out.iter_map_id = header.iter_map_id;
   out.rss_stat_id = header.rss_stat_id;
-  out.free_id = header.free_id;
   out.has_bpf_allocator = header.has_bpf_allocator;
   out.has_percpu_rss = header.has_percpu_rss;
   return true;
@@ -161,8 +158,8 @@ void write_cache(int dir, const std::uint64_t (&key)[2], const KernelBtf& facts,
   std::string name = file_name(key), temporary = "." + name + "." + std::to_string(::getpid());
   Fd fd(::openat(dir, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!fd) return;
-  CacheHeader header{kMagic, {key[0], key[1]}, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id, facts.free_id,
-                     facts.has_bpf_allocator, facts.has_percpu_rss, 0, data.size(), hash_of(data)};
+  CacheHeader header{kMagic, {key[0], key[1]}, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id,
+                     facts.has_bpf_allocator, facts.has_percpu_rss, data.size(), hash_of(data)};
   bool whole = ::write(fd.get(), &header, sizeof header) == static_cast<ssize_t>(sizeof header) &&
                ::write(fd.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size()) &&
                ::fchmod(fd.get(), 0644) == 0;
@@ -363,8 +360,6 @@ Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::strin
   facts.iter_map_id = id > 0 ? id : 0;
   id = btf__find_by_name_kind(kernel.get(), "btf_trace_rss_stat", BTF_KIND_TYPEDEF);
   facts.rss_stat_id = id > 0 ? id : 0;
-  id = btf__find_by_name_kind(kernel.get(), "btf_trace_sched_process_free", BTF_KIND_TYPEDEF);
-  facts.free_id = id > 0 ? id : 0;
   facts.has_bpf_allocator = btf__find_by_name_kind(kernel.get(), "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
   facts.has_percpu_rss = btf__find_by_name_kind(kernel.get(), "mm_rss_stat", BTF_KIND_STRUCT) < 0;
   auto file = to_memfd(*data);

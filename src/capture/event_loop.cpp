@@ -21,6 +21,13 @@ timespec to_timespec(std::uint64_t ns) {
   return {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
 }
 
+bool set_timer(int fd, std::uint64_t delay_ns, std::uint64_t interval_ns) {
+  itimerspec spec{};
+  spec.it_value = to_timespec(std::max<std::uint64_t>(delay_ns, 1));  // zero would disarm it
+  spec.it_interval = to_timespec(interval_ns);
+  return ::timerfd_settime(fd, 0, &spec, nullptr) == 0;
+}
+
 }  // namespace
 
 Timer& Timer::operator=(Timer&& other) noexcept {
@@ -36,6 +43,10 @@ void Timer::cancel() {
   if (!fd_) return;
   loop_->unwatch(fd_.get());
   fd_.reset();
+}
+
+void Timer::restart(std::uint64_t delay_ns) {
+  if (fd_) set_timer(fd_.get(), delay_ns, 0);
 }
 
 Result<void> EventLoop::open() {
@@ -72,10 +83,7 @@ Result<Timer> EventLoop::add_timer(std::uint64_t delay_ns, std::uint64_t interva
                                    TimerCallback callback) {
   Fd fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!fd) return os_error("cannot create a timer", errno);
-  itimerspec spec{};
-  spec.it_value = to_timespec(std::max<std::uint64_t>(delay_ns, 1));  // zero would disarm it
-  spec.it_interval = to_timespec(interval_ns);
-  if (::timerfd_settime(fd.get(), 0, &spec, nullptr) != 0) return os_error("cannot set a timer", errno);
+  if (!set_timer(fd.get(), delay_ns, interval_ns)) return os_error("cannot set a timer", errno);
   const int raw = fd.get();
   auto watched = watch(raw, EPOLLIN, [raw, callback = std::move(callback)](std::uint32_t) {
     std::uint64_t expirations = 0;

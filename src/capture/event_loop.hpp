@@ -24,6 +24,8 @@ class Timer {
   Timer& operator=(Timer&& other) noexcept;
   ~Timer() { cancel(); }
   void cancel();
+  // Once, after `delay_ns` from now, whatever it was set to before.
+  void restart(std::uint64_t delay_ns);
   explicit operator bool() const { return static_cast<bool>(fd_); }
 
  private:

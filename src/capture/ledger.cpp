@@ -94,9 +94,9 @@ void Ledger::take_adopted() {
   adopted_.clear();
 }
 
-bool Ledger::sweep() {
+bool Ledger::sweep(bool listen) {
   has_exits_ = false;
-  tracer_.want_exits();
+  if (listen) tracer_.want_exits();
   bool waiting = tracer_.end_exits();
   drain();
   return waiting;

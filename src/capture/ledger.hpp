@@ -29,9 +29,11 @@ class Ledger {
   void drain();
   bool read_live();  // brings the tree up to date; false: errno says why not
   // There were exits since the last sweep(), which ends those that are at rest; to be called a few milliseconds after
-  // an exit, and again while it says that some are not.
+  // an exit, and again while it says that some are not. Not to `listen`: exits from here on tell nothing, and it has to be
+  // called again in any case.
   bool has_exits() const { return has_exits_; }
-  bool sweep();
+  bool sweep(bool listen = true);
+  std::uint64_t ended() const { return ended_; }  // processes handed out so far
   // There was a PeakEvent since this was asked before.
   bool take_peak() { return std::exchange(has_peak_, false); }
   // After the tracer has adopted processes: what they run, and what they had used before.

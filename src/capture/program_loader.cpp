@@ -23,7 +23,7 @@ constexpr bpf_insn kStub[] = {
     {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
 };
 
-enum : long { kRawTracepoint, kTaskIterator, kMapIterator, kRssStat, kTaskFree };
+enum : long { kRawTracepoint, kTaskIterator, kMapIterator, kRssStat };
 
 }  // namespace
 
@@ -38,15 +38,14 @@ struct ProgramLoader::Job {
 };
 
 ProgramLoader::ProgramLoader(const KernelBtf& facts)
-    : attach_ids_{0, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id, facts.free_id} {
+    : attach_ids_{0, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id} {
   current_loader = this;
   libbpf_prog_handler_opts options{};
   options.sz = sizeof options;
   options.prog_prepare_load_fn = prepare;
   // A type for which libbpf does not parse the kernel's BTF; the real one is set for the real load.
   for (auto [section, kind] : {std::pair("raw_tp+", kRawTracepoint), std::pair("duct_iter/task", kTaskIterator),
-                               std::pair("duct_iter/bpf_map_elem", kMapIterator), std::pair("duct_btf_tp/rss_stat", kRssStat),
-                               std::pair("duct_btf_tp/sched_process_free", kTaskFree)}) {
+                               std::pair("duct_iter/bpf_map_elem", kMapIterator), std::pair("duct_btf_tp/rss_stat", kRssStat)}) {
     options.cookie = kind;
     handlers_.push_back(libbpf_register_prog_handler(section, BPF_PROG_TYPE_RAW_TRACEPOINT,
                                                      static_cast<bpf_attach_type>(0), &options));

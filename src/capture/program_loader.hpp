@@ -47,7 +47,7 @@ class ProgramLoader {
   void load_late(std::stop_token stop);
   int take(Jobs& jobs);
 
-  std::uint32_t attach_ids_[5];  // by kind of program
+  std::uint32_t attach_ids_[4];  // by kind of program
   std::vector<int> handlers_;
   Jobs jobs_, late_jobs_;
   std::atomic<bool> late_wanted_ = false, late_ready_ = false;

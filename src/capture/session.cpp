@@ -16,6 +16,7 @@
 #include "capture/command.hpp"
 #include "capture/command_streams.hpp"
 #include "capture/event_loop.hpp"
+#include "capture/exit_sweep.hpp"
 #include "capture/guard.hpp"
 #include "capture/kernel_support.hpp"
 #include "capture/ledger.hpp"
@@ -41,7 +42,7 @@ namespace duct_bpf {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kFirstSampleNs = 500'000, kSweepDelayNs = 5'000'000, kSlowestSweepNs = kSecond / 10;
+constexpr std::int64_t kFirstSampleNs = 500'000;
 
 class Session final : public LedgerListener {
  public:
@@ -71,7 +72,6 @@ class Session final : public LedgerListener {
   void on_process_end(const Process& process) override;
   void record_process(const Process& process);
   void drain() { ledger_->drain(); }
-  void sweep_later(std::int64_t delay_ns);
   void take_sample();
   void write_report();
   void on_signal(const signalfd_siginfo& info);
@@ -105,6 +105,7 @@ class Session final : public LedgerListener {
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<Accountant> accountant_;
   std::optional<PeakWatch> peak_watch_;
+  std::optional<ExitSweep> exit_sweep_;
   OwnCgroup own_cgroup_;
   CapabilitySet used_capabilities_ = options_.sampler == Sampler::bpf ? capabilities_to_use_bpf() : CapabilitySet{};
   RecordFiles files_;
@@ -113,7 +114,7 @@ class Session final : public LedgerListener {
   std::optional<Command> command_;
   Fd attached_;  // pidfd
   Guard guard_;
-  Timer first_sample_timer_, sample_timer_, duration_timer_, progress_timer_, sweep_timer_;
+  Timer first_sample_timer_, sample_timer_, duration_timer_, progress_timer_;
 
   std::int64_t start_wall_ns_ = 0, start_monotonic_ns_ = 0, end_monotonic_ns_ = 0;
   std::int64_t exec_monotonic_ns_ = 0;
@@ -302,6 +303,7 @@ Result<void> Session::start_timers() {
   if (!timer) return timer.error();
   sample_timer_ = std::move(*timer);
   peak_watch_.emplace(loop_, *tracer_, *ledger_, *accountant_);
+  exit_sweep_.emplace(loop_, *ledger_, [this] { stop_if_all_ended(); });
   // The first one once the exec is through (it goes on for a moment after it can no longer fail), and as soon as it can be
   // taken: nobody waits for that.
   auto first = loop_.add_timer(kFirstSampleNs, 2 * kFirstSampleNs, [this](std::uint64_t) {
@@ -321,24 +323,9 @@ Result<void> Session::start_timers() {
   return loop_.watch(tracer_->news_fd(), EPOLLIN, [this](std::uint32_t) {
     drain();
     stop_if_all_ended();
-    if (ledger_->has_exits()) sweep_later(kSweepDelayNs);
+    exit_sweep_->on_news();
     if (ledger_->take_peak()) peak_watch_->on_peak();
   });
-}
-
-// A process is at rest soon after its exit, and from then on it may vanish: it is looked at once, a little later.
-void Session::sweep_later(std::int64_t delay_ns) {
-  if (sweep_timer_) return;
-  auto timer = loop_.add_timer(static_cast<std::uint64_t>(delay_ns), 0, [this, delay_ns](std::uint64_t) {
-    sweep_timer_.cancel();
-    bool waiting = ledger_->sweep();
-    stop_if_all_ended();
-    if (ledger_->has_exits())
-      sweep_later(kSweepDelayNs);
-    else if (waiting)  // they take their time to exit (much memory, a debugger): no hurry
-      sweep_later(std::min(2 * delay_ns, kSlowestSweepNs));
-  });
-  if (timer) sweep_timer_ = std::move(*timer);
 }
 
 void Session::on_process_end(const Process& process) {

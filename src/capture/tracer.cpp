@@ -189,7 +189,7 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
     object_->rodata->caller_uid = ::getuid();
     object_->rodata->caller_gid = ::getgid();
   }
-  object_->rodata->wake_step_bytes = std::max<std::size_t>(config.ring_bytes / 16, 4096);
+  object_->rodata->wake_step_bytes = std::max<std::size_t>(config.ring_bytes / 8, 4096);
 
   // The machine's processes cannot be more than its pids. Room for 4 million, a usual limit, would cost 64 MiB and more
   // time than all the rest of the start.
@@ -248,8 +248,8 @@ bool KernelTracer::attach() {
       {"signal_generate", object_->progs.on_signal},
       {"sched_process_exit", object_->progs.on_exit},
       {"sched_process_exec", object_->progs.on_exec},
-      {nullptr, object_->progs.on_free},  // typed: it knows its tracepoint
-      {nullptr, object_->progs.on_rss},
+      {"sched_process_free", object_->progs.on_free},
+      {nullptr, object_->progs.on_rss},  // typed: it knows its tracepoint
       {"sched_process_fork", object_->progs.on_fork},
   };
   for (auto [name, program] : points) {

@@ -27,10 +27,12 @@ std::string Kills::List::text() const {
 }
 
 void Kills::add(const Process& process) {
+  bool killed = process.killed_by && process.killed_by->pid != process.pid;
+  if (!process.oom_victim && !killed) return;  // nearly all
   std::string name = fmt::format("{} (pid {})", process.comm, process.pid);
   if (process.oom_victim)
     out_of_memory_.add(std::move(name));
-  else if (process.killed_by && process.killed_by->pid != process.pid)
+  else
     killed_.add(name + " by " + sender_text(*process.killed_by));
 }
 

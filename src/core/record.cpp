@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <ctime>
 #include <iterator>
@@ -20,9 +21,12 @@ constexpr const char* kRecordVersion = "1.0";    // ours
 
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
+}
+
 void append_string(std::string& out, std::string_view text) {
-  auto plain = [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; };
-  if (std::all_of(text.begin(), text.end(), plain)) {
+  if (is_plain(text)) {
     out += '"';
     out += text;
     out += '"';
@@ -63,71 +67,111 @@ Value field(const std::optional<T>& value) {
     return static_cast<std::int64_t>(*value);
 }
 
-// Appends `,"name":value` to an object under construction.
+// Appends `,"name":value` to an object under construction. In a buffer of its own, as a string looks after its size at each byte.
 class Line {
  public:
-  explicit Line(std::string& out) : out_(out) { out_ += '{'; }
+  explicit Line(std::string& out) : out_(out) { put('{'); }
   void number(std::string_view name, std::int64_t value) {
     key(name);
-    fmt::format_int text(value);
-    out_.append(text.data(), text.size());
+    digits(value);
   }
   void unsigned_number(std::string_view name, std::uint64_t value) {
     key(name);
-    fmt::format_int text(value);
-    out_.append(text.data(), text.size());
+    digits(value);
   }
   void ns_as_seconds(std::string_view name, std::uint64_t ns) {
-    unsigned_number(name, ns / 1'000'000'000);
-    fraction(ns % 1'000'000'000, 9);
+    key(name);
+    digits(ns / 1'000'000'000);
+    fraction(static_cast<std::uint32_t>(ns % 1'000'000'000), 9);
   }
   void ns_as_epoch(std::string_view name, std::int64_t ns) {
-    number(name, ns / 1'000'000'000);
-    fraction(static_cast<std::uint64_t>(ns / 1000 % 1'000'000), 6);
+    key(name);
+    digits(ns / 1'000'000'000);
+    fraction(static_cast<std::uint32_t>(ns / 1000 % 1'000'000), 6);
   }
   void text(std::string_view name, std::string_view value) {
     key(name);
-    append_string(out_, value);
+    string(value);
   }
   void flag(std::string_view name) {
     key(name);
-    out_ += "true";
+    copy("true");
   }
   void words(std::string_view name, const std::vector<std::string>& values) {
     key(name);
-    out_ += '[';
+    put('[');
     for (std::size_t i = 0; i < values.size(); i++) {
-      if (i) out_ += ',';
-      append_string(out_, values[i]);
+      if (i) put(',');
+      string(values[i]);
     }
-    out_ += ']';
+    put(']');
   }
   void begin_object(std::string_view name) {
     key(name);
-    out_ += '{';
+    put('{');
     first_ = true;
   }
   void end_object() {
-    out_ += '}';
+    put('}');
     first_ = false;
   }
-  void end() { out_ += "}\n"; }
+  void end() {
+    copy("}\n");
+    flush();
+  }
 
  private:
+  static constexpr std::size_t kLongestPiece = 64;  // a name or a number; a longer string goes its own way
+
   void key(std::string_view name) {
-    if (!first_) out_ += ',';
+    make_room();
+    if (!first_) buffer_[used_++] = ',';
     first_ = false;
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
+    buffer_[used_++] = '"';
+    used_ += name.copy(buffer_ + used_, kLongestPiece);
+    buffer_[used_++] = '"';
+    buffer_[used_++] = ':';
   }
-  void fraction(std::uint64_t value, std::size_t digits) {
-    fmt::format_int text(value);
-    out_ += '.';
-    out_.append(digits - text.size(), '0');
-    out_.append(text.data(), text.size());
+  template <typename Number>
+  void digits(Number value) {
+    make_room();
+    used_ = static_cast<std::size_t>(std::to_chars(buffer_ + used_, std::end(buffer_), value).ptr - buffer_);
   }
+  void fraction(std::uint32_t value, std::size_t digits) {
+    make_room();
+    buffer_[used_] = '.';
+    for (std::size_t i = digits; i > 0; i--, value /= 10) buffer_[used_ + i] = static_cast<char>('0' + value % 10);
+    used_ += digits + 1;
+  }
+  void string(std::string_view value) {
+    if (value.size() <= kLongestPiece && is_plain(value)) {
+      put('"');
+      copy(value);
+      put('"');
+    } else {
+      flush();
+      append_string(out_, value);
+    }
+  }
+  void copy(std::string_view piece) {
+    make_room();
+    used_ += piece.copy(buffer_ + used_, kLongestPiece);
+  }
+  void put(char c) {
+    make_room();
+    buffer_[used_++] = c;
+  }
+  void make_room() {
+    if (sizeof buffer_ - used_ < 2 * kLongestPiece) flush();
+  }
+  void flush() {
+    out_.append(buffer_, used_);
+    used_ = 0;
+  }
+
   std::string& out_;
+  char buffer_[1536];
+  std::size_t used_ = 0;
   bool first_ = true;
 };
 

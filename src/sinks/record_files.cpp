@@ -14,7 +14,7 @@
 namespace duct_bpf {
 namespace {
 
-constexpr std::size_t kFlushBytes = 64 * 1024;
+constexpr std::size_t kFlushBytes = 256 * 1024;
 
 // While it lives, files are looked up and made as another user (of the same thread only): what is made is theirs, also
 // on a network file system that distrusts root.

@@ -27,7 +27,7 @@ class LineFile {
   LineFile(Fd fd, std::string path, Report report)
       : fd_(std::move(fd)), path_(std::move(path)), report_(std::move(report)) {}
 
-  // `lines` ends with a line feed, or is empty. Kept until flush() or until there are 64 KiB.
+  // `lines` ends with a line feed, or is empty. Kept until flush() or until there are 256 KiB.
   void append(std::string_view lines);
   // One write for all that is kept. What does not fit on the disk is taken back to the last whole line and dropped.
   void flush();

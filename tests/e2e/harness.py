@@ -34,6 +34,7 @@ NOBODY = 65534
 MARK = "DUCT_BPF_TEST_MARK"
 SLOWNESS = float(os.environ.get("DUCT_BPF_SLOWNESS", "1"))
 PATIENCE = 120 * SLOWNESS  # seconds for what takes one or two
+BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}.get(platform.machine())
 TRIES = int(os.environ.get("DUCT_BPF_TRIES", "1"))
 
 
@@ -69,7 +70,7 @@ def missing_requirement():
         return "not root"
     if not os.path.exists("/sys/kernel/btf/vmlinux"):
         return "the kernel has no BTF"
-    number = {"x86_64": 321, "aarch64": 280}.get(platform.machine())
+    number = BPF_SYSCALL
     if number is None:
         return None
     libc = ctypes.CDLL(None, use_errno=True)

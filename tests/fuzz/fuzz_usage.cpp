@@ -3,6 +3,7 @@
 // key begins with.
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 
 #include "log/run_record.hpp"
 #include "memory_file.hpp"
@@ -21,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       [&](const UsageReport& report) {
         ++told;
         require(std::isfinite(report.time));
-        for (const UsageProcess& process : report.processes) require(process.key.rfind(std::to_string(process.pid), 0) == 0);
+        for (const UsageProcess& process : report.processes) require(std::strtoll(process.key.c_str(), nullptr, 10) == process.pid);
       });
   require(bool(read) && told <= lines_of(content));
   return 0;

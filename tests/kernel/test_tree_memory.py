@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Memory of the tree between the samples: peak, its moment and its holders. Oracle: sizes touched (fixture memory)."""
 
+import ctypes
 import datetime
 import os
+import struct
 import subprocess
 import time
 import unittest
@@ -81,6 +83,41 @@ class TreeMemory(harness.DuctTest):
     def times(run):
         """When the reports were made: ns of the real-time clock."""
         return [datetime.datetime.fromisoformat(report["timestamp"]).timestamp() * 1e9 for report in run.usage]
+
+    # --- whose events are looked at ---
+
+    def followers(self, process):
+        """How many address spaces the running tracer looks at events of: from its own map, through its own descriptor."""
+        libc, spaces, value_bytes = ctypes.CDLL(None, use_errno=True), 8192, 8192 * (4 * 8 + 4)
+        pidfd = os.pidfd_open(process.pid)
+        for name in os.listdir(f"/proc/{process.pid}/fdinfo"):
+            with open(f"/proc/{process.pid}/fdinfo/{name}") as file:
+                fields = dict(line.split(":", 1) for line in file.read().splitlines() if ":" in line)
+            if int(fields.get("value_size", 0)) == value_bytes:
+                break
+        else:
+            self.fail("the tracer has no map of that size")
+        fd = libc.syscall(438, pidfd, int(name), 0)  # pidfd_getfd
+        os.close(pidfd)
+        self.assertGreaterEqual(fd, 0, os.strerror(ctypes.get_errno()))
+        key, value = ctypes.c_uint32(0), ctypes.create_string_buffer(value_bytes)
+        attr = struct.pack("=I4xQQQ", fd, ctypes.addressof(key), ctypes.addressof(value), 0)
+        error = libc.syscall(harness.BPF_SYSCALL, 1, ctypes.create_string_buffer(attr), len(attr))  # BPF_MAP_LOOKUP_ELEM
+        os.close(fd)
+        self.assertEqual(error, 0, os.strerror(ctypes.get_errno()))
+        return sum(struct.unpack_from(f"={spaces}i", value, spaces * 4 * 8))
+
+    def test_nobody_is_followed_beyond_its_end(self):
+        # A shell, its children by fork and by vfork, programs that execute others; then the shell alone is left.
+        script = ("for i in 1 2 3 4 5 6 7 8 9 10; do (:); /bin/true; sh -c 'exec /bin/true'; done; "
+                  f"{fixture('vforker')} 5 /bin/true >/dev/null; {fixture('forkstorm')} 500 0 32 >/dev/null; touch done; read line")
+        process = self.start("--", "sh", "-c", script, stdin=subprocess.PIPE)
+        self.wait_for_file("done")
+        try:
+            self.wait_for(lambda: self.followers(process) == 1, "only the shell's memory to be followed")
+        finally:
+            run = self.finish(process, input=b"\n")
+        self.assert_exact(run)
 
     # --- one process ---
 

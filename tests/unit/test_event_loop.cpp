@@ -88,6 +88,27 @@ TEST_CASE("timers: once, again, coalesced, cancelled by themselves") {
   CHECK(missed >= 5);
 }
 
+TEST_CASE("a timer that went off can be set again, and one that was set is put off") {
+  EventLoop loop;
+  REQUIRE(loop.open());
+  int times = 0;
+  Timer timer;
+  auto made = loop.add_timer(1'000'000, 0, [&](std::uint64_t) {
+    if (++times < 3) timer.restart(1'000'000);
+  });
+  REQUIRE(made);
+  timer = std::move(*made);
+  bool went_off = false;
+  auto put_off = loop.add_timer(1'000'000, 0, [&](std::uint64_t) { went_off = true; });
+  REQUIRE(put_off);
+  put_off->restart(3'600'000'000'000);
+  auto end = loop.add_timer(60'000'000, 0, [&](std::uint64_t) { loop.stop(); });
+  REQUIRE(end);
+  loop.run();
+  CHECK(times == 3);
+  CHECK_FALSE(went_off);
+}
+
 TEST_CASE("what cannot be waited for is an error, and stop() before run() counts") {
   EventLoop loop;
   REQUIRE(loop.open());

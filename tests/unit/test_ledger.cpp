@@ -274,6 +274,16 @@ TEST_CASE("a sweep hands out who is at rest, says whether others are not, and li
   CHECK(scene.ledger.has_exits());
 }
 
+TEST_CASE("a sweep that is not to listen leaves exits silent, and the ledger says how many have ended") {
+  Scene scene;
+  scene.drain({fork_news(1), fork_news(2), end_news(1)});
+  CHECK(scene.ledger.ended() == 1);
+  scene.tracer.at_rest = {end_news(2)};
+  CHECK_FALSE(scene.ledger.sweep(false));
+  CHECK((scene.tracer.exits_wanted == 0 && scene.tracer.ends_asked == 1));
+  CHECK(scene.ledger.ended() == 2);
+}
+
 TEST_CASE("finish takes what is at rest and asks for no more where all is told") {
   Scene scene;
   scene.drain({fork_news(1)});

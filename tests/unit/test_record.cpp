@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <catch2/catch.hpp>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -181,6 +182,30 @@ RunInfo full_info() {
 }
 
 }  // namespace
+
+TEST_CASE("a line of a process: words of any length, more than are held at once, and the ends of numbers") {
+  Process process = full_process();
+  std::vector<std::string> words;
+  for (std::size_t size : {0u, 1u, 62u, 63u, 64u, 65u, 127u, 128u, 1535u, 1536u, 5000u}) words.emplace_back(size, 'x');
+  for (int i = 0; i < 300; i++) words.push_back("word" + std::to_string(i));
+  words.insert(words.end(), {"a\"b", "a\\b", "\n", "\xc3\xa4", std::string(63, 'y') + "\t", "last"});
+  process.image = image(words, std::string(64, 'e'));
+  process.comm = "a \"b\"";
+  process.start_ns = 1'000'001'000;
+  process.end_ns = std::numeric_limits<std::int64_t>::max();
+  process.cgroup_id = std::numeric_limits<std::uint64_t>::max();
+  process.ppid = std::numeric_limits<pid_t>::min();
+  std::string line = process_line(process);
+  REQUIRE((line.size() > 2 && line.back() == '\n' && line.find('\n') == line.size() - 1));
+  auto json = Json::parse(line);
+  CHECK(json["argv"] == words);
+  CHECK(json["cmd"] == join_argv(words));
+  CHECK(json["exe"] == std::string(64, 'e'));
+  CHECK(json["comm"] == "a \"b\"");
+  CHECK(json["cgroup_id"] == process.cgroup_id);
+  CHECK(json["ppid"] == process.ppid);
+  CHECK(line.find("\"start_time\":1.000001,\"end_time\":9223372036.854775,\"wall_time\":9223372035.854774807,") != std::string::npos);
+}
 
 TEST_CASE("a line of usage has the contract's keys with their types") {
   TimeZone utc("UTC");

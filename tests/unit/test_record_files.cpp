@@ -251,7 +251,7 @@ TEST_CASE("readers see whole lines after each flush") {
   CHECK(content(run.paths.usage) == "one\ntwo\n");
   lines.flush();
   CHECK(content(run.paths.usage) == "one\ntwo\n");
-  std::string large(70'000, 'x');
+  std::string large(300'000, 'x');
   large += "\n";
   lines.append(large);  // too much to be kept
   CHECK(content(run.paths.usage) == "one\ntwo\n" + large);
