@@ -22,7 +22,7 @@ class Counts(harness.DuctTest):
 
     def test_voluntary_switches(self):
         process, child = self.child(fixture("switches"), "500")
-        self.assertGreaterEqual(process["voluntary_switches"], 500)
+        self.assertGreaterEqual(child["nvcsw"], 400, "the fixture itself")
         self.assert_near(process["voluntary_switches"], child["nvcsw"], 3)
         self.assert_near(process["involuntary_switches"], child["nivcsw"], 3)
 
