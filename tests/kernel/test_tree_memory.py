@@ -340,7 +340,7 @@ more.close()
         self.assertGreater(run.info["tracer"]["pss_cpu"], 0)
 
     def test_pss_is_not_carried_on(self):
-        run, _ = self.measure("spike", 200, 200, 0, 700, options=("--sample-interval", "0.1", "--report-interval", "0.2"))
+        run, _ = self.measure("spike", 200, ms(400), 0, ms(700), options=("--sample-interval", "0.1", "--report-interval", "0.2"))
         rows = [p for r in run.usage for p in r["processes"].values() if "pss" in p]
         self.assertGreater(max(p["pss"] for p in rows), 190 * MB)
         # Once it may be, where it was read after the last sample that saw as much.
