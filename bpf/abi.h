@@ -33,6 +33,7 @@ enum {
 };
 
 #define END_EXITS_EMPTY 16 /* see end_exits */
+#define ABI_RDONLY_CAST 0x0dc7ca57 /* no helper's number: see bpf/read.bpf.h */
 #define ABI_ABSENT (~0ULL) /* a number that was not measured */
 #define ABI_ABSENT_U32 (~0U)
 
@@ -80,24 +81,28 @@ ABI_SIZE(struct signal_sender, 32);
 /* What an unprivileged caller does not get of processes that are not theirs. */
 enum withhold { WITHHOLD_NOTHING, WITHHOLD_IO, WITHHOLD_ARGV /* and I/O */ };
 
-/* What is known of a process apart from its usage. */
+/*
+ * What is known of a process apart from its usage: first what its parent's CPU writes at the fork, a line of the cache, then
+ * what its own CPU writes until it ends.
+ */
 struct process_info {
-	u64 image_id; /* 0: none seen */
 	u64 start_ns;
-	u64 end_ns;
-	u64 cgroup_id;
 	s32 pid;
 	s32 ppid;
 	s32 pid_ns; /* number in its own pid namespace */
 	u32 depth;
-	u32 flags;
 	u32 num_execs;
+	u32 reserved;
+	struct signal_sender sender;
+
+	u64 image_id; /* 0: none seen */
+	u64 end_ns;
+	u64 cgroup_id;
+	u32 flags;
 	s32 wait_status;
 	u32 uid;
 	s32 sid;
-	u32 reserved;
 	char comm[ABI_COMM_BYTES];
-	struct signal_sender sender;
 	/* Memory (bytes) it had when the tree's memory had its maximum number `tree_peak`; later maxima came after its end. */
 	u64 tree_peak;
 	u64 rss_at_tree_peak;
@@ -192,30 +197,33 @@ struct exec_chunk {
 	u8 bytes[ABI_SPILL_CHUNK];
 };
 
-/* The ledger's entry for a thread group; what each sample looks at comes first. User space looks only at `info`. */
+/*
+ * The ledger's entry for a thread group. User space looks only at `info`. What is written at the fork, by samples, and where the
+ * process runs is in lines of the cache of its own: in a storm of forks, handing lines from CPU to CPU is half of our cost.
+ */
 struct group_slot {
 	u64 pass;           /* of the iterator, in which ... */
 	u64 visited_cpu_ns; /* ... its threads visited so far used this, */
 	u32 visited;        /* and were so many */
 	u32 sent_state;
-	u32 multithreaded;  /* has ever been */
-	u32 followed;       /* place of its address space among those whose events are looked at, and one; 0: none */
 	u64 sent_cpu_ns, sent_rss, sent_vsz;
+	u32 multithreaded;  /* has ever been */
+	u32 unused[3];
+	struct process_info info;
+	u32 followed;       /* place of its address space among those whose events are looked at, and one; 0: none */
+	s32 leader_exit_code;
 	u64 mm;             /* address of its address space */
 	u64 leader;         /* address of its leader's task */
 	u64 lender;         /* key of the process whose memory it borrows (PROC_BORROWED_MM) */
 	long long rss_pages;      /* its share of memory.pages; 0 while it borrows another's memory */
 	u64 peak_pages;           /* highest of them in the present image */
-	struct process_info info;
-	struct summed_counts summed;
 	u64 peak_rss_before;      /* of the images before the present one */
 	u64 maxrss_at_exec;       /* signal->maxrss (pages) when the present image began */
-	s32 leader_exit_code;
-	u32 reserved;
+	struct summed_counts summed;
 	struct usage_counts seen; /* threads visited in a pass that takes everything */
 };
 
-/* A group that samples look at; the tracer writes `key`, the sample the rest. */
+/* A group that samples look at, in a list (src/capture/watch_list.hpp); the tracer writes `key`, the sample the rest. */
 struct watched {
 	u64 key;    /* 0: behind the last one */
 	u64 leader; /* address of its leader's task; 0: what it says is not enough, the ledger has to be asked */
@@ -246,6 +254,7 @@ struct counters {
 	u64 execs;
 	u64 exits;
 	u64 ends;                 /* exits whose group was ended */
+	u64 latest_exit;          /* leader's task of the latest of them that nobody has looked at; 0: none. Where kernels have xchg. */
 	u64 live;                 /* forks + adopted - exits */
 	u64 live_threads;         /* threads of those */
 	u64 lost_forks_full;      /* the ledger was full */

@@ -24,6 +24,38 @@ char LICENSE[] SEC("license") = "GPL";
 #include "signals.bpf.h"
 #include "foreign.bpf.h"
 
+/* --- groups that have exited, and are in the ledger until they are at rest --- */
+
+static __always_inline u64 exited_groups(void)
+{
+	return *(volatile u64 *)&counters.exits - *(volatile u64 *)&counters.ends;
+}
+
+/*
+ * Leaders of recent exits are in a queue; the latest is where the counters are, in a line of the cache that goes from CPU to CPU
+ * in any case: usually the next fork takes it from there.
+ */
+static __always_inline void note_exit(u64 leader)
+{
+#ifdef DIRECT_READS
+	leader = __sync_lock_test_and_set(&counters.latest_exit, leader);
+	if (!leader)
+		return;
+#endif
+	bpf_map_push_elem(&exiting, &leader, BPF_EXIST); /* full: the oldest has been looked at often enough */
+}
+
+/* False: there is none. */
+static __always_inline bool take_exit(u64 *leader)
+{
+#ifdef DIRECT_READS
+	*leader = *(volatile u64 *)&counters.latest_exit ? __sync_lock_test_and_set(&counters.latest_exit, 0) : 0;
+	if (*leader)
+		return true;
+#endif
+	return !bpf_map_pop_elem(&exiting, leader);
+}
+
 /* --- fork --- */
 
 static __always_inline void note_live(u64 threads)
@@ -191,11 +223,10 @@ static __noinline int take_child(struct task_struct *parent, u64 parent_key, str
 	return 0;
 }
 
-SEC("raw_tp/sched_process_fork")
+SEC("duct_raw_tp/sched_process_fork")
 int on_fork(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct task_struct *parent = (struct task_struct *)ctx->args[0];
-	struct task_struct *child = (struct task_struct *)ctx->args[1];
+	struct task_struct *parent = TASK(ctx->args[0]), *child = TASK(ctx->args[1]);
 	struct signal_struct *signal = READ(parent, signal);
 	u64 key = group_key_of(parent, signal), child_signal;
 	struct group_slot *slot;
@@ -231,7 +262,8 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	}
 	take_child(parent, key, child, child_signal, slot);
-	bpf_tail_call(ctx, &tails, 0); /* end_exits */
+	if (exited_groups())
+		bpf_tail_call(ctx, &tails, 0); /* end_exits */
 	return 0;
 }
 
@@ -264,10 +296,10 @@ static __always_inline u64 image_peak(struct group_slot *slot, u64 maxrss)
 	return (maxrss > slot->maxrss_at_exec && maxrss > slot->peak_pages ? maxrss : slot->peak_pages) << page_shift;
 }
 
-SEC("raw_tp/sched_process_exec")
+SEC("duct_raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct task_struct *task = (struct task_struct *)ctx->args[0];
+	struct task_struct *task = TASK(ctx->args[0]);
 	struct linux_binprm *bprm = (struct linux_binprm *)ctx->args[2];
 	struct signal_struct *signal = READ(task, signal);
 	u64 key = group_key_of(task, signal);
@@ -314,7 +346,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	exec->key = key;
 	exec->image_id = slot->info.image_id;
 	exec->flags = 0;
-	exe_bytes = bpf_probe_read_kernel_str(data, ABI_EXE_BYTES, READ(bprm, filename)) - 1;
+	exe_bytes = bpf_probe_read_kernel_str(data, ABI_EXE_BYTES, READ_BY_HELPER(bprm, filename)) - 1;
 	if (exe_bytes >= ABI_EXE_BYTES) /* failed; in one unsigned comparison, which older verifiers follow (6.12) */
 		exe_bytes = 0;
 	exec->exe_bytes = exe_bytes;
@@ -390,13 +422,13 @@ static __always_inline void tell_exit(void)
 	bpf_ringbuf_output(&news, &exit, sizeof(exit), BPF_RB_FORCE_WAKEUP);
 }
 
-SEC("raw_tp/sched_process_exit")
+SEC("duct_raw_tp/sched_process_exit")
 int on_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct task_struct *task = (struct task_struct *)ctx->args[0];
+	struct task_struct *task = TASK(ctx->args[0]);
 	struct signal_struct *signal = READ(task, signal);
 	struct task_struct *leader = READ(task, group_leader);
-	u64 key = make_key(signal, READ(leader, start_boottime)), leader_address;
+	u64 key = make_key(signal, READ(leader, start_boottime));
 	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
 	int own;
 
@@ -425,11 +457,10 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	slot->info.flags |= PROC_EXITED;
 	count(exits);
 	__sync_fetch_and_sub(&counters.live, 1);
-	leader_address = slot->leader;
-	bpf_map_push_elem(&exiting, &leader_address, BPF_EXIST); /* full: the oldest has been looked at often enough */
+	note_exit(slot->leader);
 	tell_exit();
 	/* Usually the next fork ends them; where many exit and nobody forks they must not be left to wait. */
-	if (counters.exits - counters.ends > 2)
+	if (exited_groups() > 2)
 		bpf_tail_call(ctx, &tails, 0); /* end_exits */
 	return 0;
 }
@@ -447,7 +478,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
  */
 __noinline int end_group(u64 task)
 {
-	u64 key = group_key((struct task_struct *)task);
+	u64 key = group_key(TASK(task));
 	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
 	struct signal_struct *signal;
 	struct news_process end = {};
@@ -459,7 +490,7 @@ __noinline int end_group(u64 task)
 
 	if (!slot || !(slot->info.flags & PROC_EXITED))
 		return 0;
-	leader = (struct task_struct *)slot->leader;
+	leader = TASK(slot->leader);
 	signal = READ(leader, signal);
 	if (!is_resting(signal, leader))
 		return 1;
@@ -498,15 +529,15 @@ __noinline int end_group(u64 task)
 	return 0;
 }
 
-/*
- * For every task of the machine, nearly all of which are not (or not any more) in the ledger. Typed it would save three helpers'
- * calls, and cost more at each start: since 6.4 the verifier looks through all names of the kernel's BTF for each pointer read.
- */
-SEC("raw_tp/sched_process_free")
+/* For every task of the machine, nearly all of which are not (or not any more) in the ledger. */
+SEC("duct_raw_tp/sched_process_free")
 int on_free(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct group_slot *slot = slot_of_task((struct task_struct *)ctx->args[0]);
+	struct group_slot *slot;
 
+	if (!exited_groups())
+		return 0;
+	slot = slot_of_task(TASK(ctx->args[0]));
 	if (slot)
 		end_group(slot->leader);
 	return 0;
@@ -517,14 +548,14 @@ int on_free(struct bpf_raw_tracepoint_args *ctx)
  * Never on_free in its place: since 6.13 a program's stack may be one for each CPU, guarded against recursion only where a
  * tracepoint runs it. `free` comes in interrupts, on top of this.
  */
-SEC("raw_tp")
+SEC("duct_raw_tp")
 int end_exits(void *ctx __attribute__((unused)))
 {
 	int waiting = 0;
 	u64 leader;
 
 	for (int i = 0; i < 2; i++) {
-		if (bpf_map_pop_elem(&exiting, &leader))
+		if (!exited_groups() || !take_exit(&leader))
 			return waiting | END_EXITS_EMPTY;
 		if (end_group(leader)) {
 			waiting++;
@@ -538,10 +569,10 @@ int end_exits(void *ctx __attribute__((unused)))
  * Run by the tracer once on each CPU. Learns who the tracer is, by task and not by number; and where this CPU's copy of
  * per-CPU variables lies, told from a variable of our own.
  */
-SEC("raw_tp")
+SEC("duct_raw_tp")
 int arm(void *ctx __attribute__((unused)))
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = TASK(bpf_get_current_task());
 	u32 cpu = bpf_get_smp_processor_id(), zero = 0;
 	void *here = bpf_map_lookup_elem(&cpu_probe, &zero);
 	struct bpf_array *array;
@@ -561,7 +592,7 @@ int arm(void *ctx __attribute__((unused)))
 	*(volatile u64 *)&probe_address = (u64)&cpu_probe;
 	array = (struct bpf_array *)*(volatile u64 *)&probe_address;
 	*(volatile u64 *)&probe_address = (u64)here;
-	percpu_offsets[cpu] = *(volatile u64 *)&probe_address - (u64)READ(array, pptrs[0]);
+	percpu_offsets[cpu] = *(volatile u64 *)&probe_address - (u64)READ_BY_HELPER(array, pptrs[0]);
 	return 0;
 }
 

@@ -8,8 +8,8 @@
 #define DUCT_BPF_ITERATORS_H
 
 /* Too large for the stack. The tracer makes one pass at a time. */
-struct news_process state_news;
-static struct totals_window state_window;
+struct news_process state_news = {};
+unsigned char state_window[sizeof(struct totals_window)] = {}; /* bytes: user space, which sees all variables, knows no windows */
 
 static __always_inline void send_state(struct seq_file *seq, u64 key, struct group_slot *slot,
 				       struct task_struct *task, struct signal_struct *signal)
@@ -23,7 +23,7 @@ static __always_inline void send_state(struct seq_file *seq, u64 key, struct gro
 	state->key = key;
 	state->info = slot->info;
 	state->usage = slot->seen;
-	add_group_usage(&state->usage, signal, &slot->summed, &state_window);
+	add_group_usage(&state->usage, signal, &slot->summed, (struct totals_window *)state_window);
 	withhold_io(&state->usage, state->info.flags);
 	if (!(state->info.flags & PROC_EXITED)) {
 		struct mm_struct *mm = READ(leader, mm);
@@ -118,13 +118,13 @@ int sample(struct bpf_iter__bpf_map_elem *ctx)
 	key = watched->key;
 	if (!key)
 		return 1; /* ends the pass */
-	leader = (struct task_struct *)watched->leader;
+	leader = TASK(watched->leader);
 	if (leader && pass_number % 16 && READ(leader, se.sum_exec_runtime) == watched->cpu_ns)
 		return 0;
 	slot = bpf_map_lookup_elem(&groups, &key);
 	if (!slot)
 		return 0;
-	leader = (struct task_struct *)slot->leader;
+	leader = TASK(slot->leader);
 	cpu_ns = READ(leader, se.sum_exec_runtime);
 	/* Not all that happens to it is seen in its run time where it has or had threads, or memory that is another's. */
 	watched->leader = slot->multithreaded || slot->lender ? 0 : slot->leader;
@@ -156,8 +156,8 @@ static __always_inline bool is_last_thread(struct group_slot *slot, int threads)
 SEC("duct_iter/task")
 int sample_threads(struct bpf_iter__task *ctx)
 {
-	/* Typed pointers, without a helper for each number. */
-	struct task_struct *task = ctx->task;
+	/* Typed pointers, whatever is compiled: without a helper for each number. */
+	struct task_struct *task = TASK(ctx->task);
 	struct signal_struct *signal;
 	struct group_slot *slot;
 	u64 key, ran_ns, cpu_ns;
@@ -187,7 +187,7 @@ int sample_threads(struct bpf_iter__task *ctx)
 SEC("duct_iter/task")
 int read_states(struct bpf_iter__task *ctx)
 {
-	struct task_struct *task = ctx->task;
+	struct task_struct *task = TASK(ctx->task);
 	struct signal_struct *signal;
 	struct group_slot *slot;
 	bool last;
@@ -201,7 +201,7 @@ int read_states(struct bpf_iter__task *ctx)
 		return 0;
 	signal = READ(task, signal);
 	last = is_last_thread(slot, READ(signal, nr_threads));
-	add_task_usage(&slot->seen, task, &state_window);
+	add_task_usage(&slot->seen, task, (struct totals_window *)state_window);
 	if (!READ(task, exit_state))
 		add_live_summed(&slot->seen, task);
 	if (last)
@@ -210,7 +210,7 @@ int read_states(struct bpf_iter__task *ctx)
 }
 
 /* It may run, and is therefore complete when it comes into the ledger. One task is looked at at a time. */
-struct group_slot adopted_slot;
+struct group_slot adopted_slot = {};
 
 /* 1: not one to adopt. */
 static __noinline int insert_adopted(struct task_struct *task)
@@ -262,7 +262,7 @@ static __noinline int insert_adopted(struct task_struct *task)
 SEC("?duct_iter/task")
 int adopt(struct bpf_iter__task *ctx)
 {
-	struct task_struct *task = ctx->task;
+	struct task_struct *task = TASK(ctx->task);
 	int error;
 	u64 key;
 

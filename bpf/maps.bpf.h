@@ -13,27 +13,28 @@ const volatile unsigned int every_rss_event = 0;          /* memory is summed up
 const volatile unsigned int rss_events = 1;               /* on_rss runs */
 const volatile unsigned int withholds = 0;                /* enum withhold */
 const volatile unsigned int caller_uid = 0, caller_gid = 0;
+const volatile unsigned int task_struct_id = 0; /* BTF id, for direct reads */
 
-/* --- state --- */
-struct counters counters;
-unsigned long long cpu_max_live[ABI_MAX_CPUS]; /* per CPU, so that no maximum is overwritten by another */
-struct tree_memory memory;
-struct cpu_peak cpu_peaks[ABI_MAX_CPUS];
-unsigned long long window_number;
+/* --- state. Each with a value, so that they lie in this order whatever is compiled. --- */
+struct counters counters = {};
+unsigned long long cpu_max_live[ABI_MAX_CPUS] = {}; /* per CPU, so that no maximum is overwritten by another */
+struct tree_memory memory = {};
+struct cpu_peak cpu_peaks[ABI_MAX_CPUS] = {};
+unsigned long long window_number = 0;
 long long peak_wanted_pages = 1LL << 62; /* a maximum above this is told, once */
-unsigned long long percpu_offsets[ABI_EXACT_RSS_CPUS];
-unsigned long long probe_address; /* see arm */
-unsigned long long tracer_key;      /* the tracer's own thread group */
-unsigned long long tracer_session;  /* struct pid */
-unsigned long long tracer_user_ns;  /* struct user_namespace */
-unsigned int tracer_pid_level;
-unsigned long long tracer_pid_space; /* its pid namespace */
-unsigned int expect_command; /* the tracer's next child is the command */
-unsigned int closed;         /* the run is over: nobody joins any more */
-unsigned int adopting;       /* children of processes that are to be adopted are taken too */
-unsigned int sweep_wanted; /* exits since the tracer last looked for groups at rest */
-unsigned long long pass_number;
-int attach_tgid; /* process that is adopted with its descendants, in the tracer's pid namespace; 0: its session */
+unsigned long long percpu_offsets[ABI_EXACT_RSS_CPUS] = {};
+unsigned long long probe_address = 0; /* see arm */
+unsigned long long tracer_key = 0;   /* the tracer's own thread group */
+unsigned long long tracer_session = 0; /* struct pid */
+unsigned long long tracer_user_ns = 0; /* struct user_namespace */
+unsigned int tracer_pid_level = 0;
+unsigned long long tracer_pid_space = 0; /* its pid namespace */
+unsigned int expect_command = 0; /* the tracer's next child is the command */
+unsigned int closed = 0;      /* the run is over: nobody joins any more */
+unsigned int adopting = 0;    /* children of processes that are to be adopted are taken too */
+unsigned int sweep_wanted = 0; /* exits since the tracer last looked for groups at rest */
+unsigned long long pass_number = 0;
+int attach_tgid = 0; /* process that is adopted with its descendants, in the tracer's pid namespace; 0: its session */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -42,15 +43,6 @@ struct {
 	__type(key, u64);
 	__type(value, struct group_slot);
 } groups SEC(".maps");
-
-/* What a sample goes along. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 32768); /* set by the tracer */
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, u32);
-	__type(value, struct watched);
-} watch_list SEC(".maps");
 
 /* Multi-threaded groups of which a thread has already been the last to exit: see on_exit. */
 struct {

@@ -16,14 +16,15 @@
 #define TEARDOWN_PAGES 1024
 
 /*
- * By a hash of an address space's address: how many processes of the ledger follow one of this hash (which is all that an
- * event of anybody else's looks at), and what was last seen of the common part of each counter: half of the address and the
- * number. A map of its own, because the tracer would have to fill a global variable of this size.
+ * By a hash of an address space's address, four numbers: what was last seen of the common part of each counter (half of the
+ * address and the number), and in place of the one for swap how many processes of the ledger follow one of this hash, which is
+ * all that an event of anybody else's looks at. A map of its own, because the tracer would have to fill a global variable of
+ * this size.
  */
 #define SEEN_SPACES 8192 /* 1 << (64 - 51) */
+#define FOLLOWERS KERNEL_MM_SWAPENTS
 struct rss_seen {
-	u64 counters[SEEN_SPACES * 4];
-	u32 followers[SEEN_SPACES];
+	u64 numbers[SEEN_SPACES * 4 + 3]; /* so that the verifier sees four of them behind any */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -37,20 +38,30 @@ static __always_inline u64 space_hash(void *mm)
 	return low_half(mm) * 0x9E3779B97F4A7C15ULL >> 51;
 }
 
+static __always_inline u64 *numbers_of_space(u64 hash)
+{
+	u32 first = 0;
+	u64 index = hash * 4, *numbers;
+	struct rss_seen *table = bpf_map_lookup_elem(&rss_seen, &first);
+
+	if (!table)
+		return NULL;
+	barrier_var(index); /* 5.10 loses track of its bounds: they are given last */
+	numbers = &table->numbers[index & (SEEN_SPACES * 4 - 1)];
+	barrier_var(numbers); /* made here, where the bounds are known */
+	return numbers;
+}
+
 /* Leaves it to samples from here on. `followed`: the slot's. */
 static __always_inline void unfollow_memory(u32 followed)
 {
-	u32 first = 0;
-	u64 place = followed - 1;
-	struct rss_seen *table;
+	u64 *numbers;
 
 	if (!followed)
 		return;
-	table = bpf_map_lookup_elem(&rss_seen, &first);
-	if (!table)
-		return;
-	barrier_var(place);
-	__sync_fetch_and_add(&table->followers[place & (SEEN_SPACES - 1)], -1);
+	numbers = numbers_of_space(followed - 1);
+	if (numbers)
+		__sync_fetch_and_add(&numbers[FOLLOWERS], -1);
 }
 
 static __always_inline void stop_following(struct group_slot *slot)
@@ -65,27 +76,19 @@ static __always_inline void stop_following(struct group_slot *slot)
  */
 static __always_inline u64 *follow_memory_of(struct group_slot *slot, struct mm_struct *mm)
 {
-	u32 first = 0, others;
-	u64 place = space_hash(mm), index, *seen;
-	struct rss_seen *table;
+	u64 hash = space_hash(mm), others, *numbers;
 
 	stop_following(slot);
 	slot->mm = (u64)mm;
 	if (!rss_events || !mm)
 		return NULL;
-	table = bpf_map_lookup_elem(&rss_seen, &first);
-	if (!table)
+	numbers = numbers_of_space(hash);
+	if (!numbers)
 		return NULL;
-	slot->followed = place + 1;
-	index = place * 4;
-	barrier_var(index); /* as in on_rss; and the address is made here, where the bounds are known */
-	seen = &table->counters[index & (SEEN_SPACES * 4 - 1)];
-	barrier_var(seen);
-	barrier_var(place);
-	place &= SEEN_SPACES - 1;
-	others = *(volatile u32 *)&table->followers[place];
-	__sync_fetch_and_add(&table->followers[place], 1);
-	return others ? NULL : seen;
+	slot->followed = hash + 1;
+	others = *(volatile u64 *)&numbers[FOLLOWERS];
+	__sync_fetch_and_add(&numbers[FOLLOWERS], 1);
+	return others ? NULL : numbers;
 }
 
 /* Tells the tracer of a high that it asked to hear of. */
@@ -204,7 +207,7 @@ static __noinline struct group_slot *inherit(struct group_slot *slot)
 /* The slot that an address space counts for; NULL: not of the tree, or not (yet) anybody's. */
 static __always_inline struct group_slot *slot_of_memory(struct mm_struct *mm)
 {
-	struct task_struct *current = (struct task_struct *)bpf_get_current_task(), *owner;
+	struct task_struct *current = TASK(bpf_get_current_task()), *owner;
 	struct group_slot *slot = slot_of_task(current);
 
 	if (slot && slot->mm == (u64)mm && !(slot->info.flags & PROC_BORROWED_MM))
@@ -212,7 +215,7 @@ static __always_inline struct group_slot *slot_of_memory(struct mm_struct *mm)
 	/* Another's doing: reclaim, a debugger, a process that shares it. Without CONFIG_MEMCG that waits for a sample. */
 	if (!bpf_core_field_exists(mm->owner))
 		return NULL;
-	owner = READ(mm, owner);
+	owner = TASK(READ_BY_HELPER(mm, owner));
 	if (owner != current)
 		slot = owner ? slot_of_task(owner) : NULL;
 	if (!slot || slot->mm != (u64)mm)
@@ -243,22 +246,15 @@ SEC("duct_btf_tp/rss_stat")
 int on_rss(u64 *ctx)
 {
 	struct mm_struct *mm = (struct mm_struct *)ctx[0];
-	u64 hash = space_hash(mm), place = hash, index, count, mark, *seen;
-	struct rss_seen *table;
-	u32 member, first = 0;
+	u64 count, mark, *numbers = numbers_of_space(space_hash(mm)), *seen;
+	u32 member;
 
-	table = bpf_map_lookup_elem(&rss_seen, &first);
-	if (!table)
-		return 0;
-	barrier_var(place); /* 5.10 loses track of its bounds: they are given last */
-	if (!table->followers[place & (SEEN_SPACES - 1)]) /* nobody's: all that other processes of the machine pay */
+	if (!numbers || !numbers[FOLLOWERS]) /* nobody's: all that other processes of the machine pay */
 		return 0;
 	member = ctx[1] & 3;
 	if (member == KERNEL_MM_SWAPENTS)
 		return 0;
-	index = hash * 4 + member;
-	barrier_var(index);
-	seen = &table->counters[index & (SEEN_SPACES * 4 - 1)];
+	seen = numbers + member;
 	count = rss_common_part(ctx, mm, member);
 	mark = rss_mark(mm, count);
 	if (!every_rss_event && (*seen == mark || (!count && *seen >> 32 != mark >> 32))) /* as before; or new, and still small */

@@ -32,7 +32,7 @@ static __always_inline bool is_from_process(u32 number, u64 info, struct task_st
 	 * and what a process does by writing to cgroup.kill. */
 	if (info == INFO_NONE)
 		return number == KERNEL_SIGKILL && !is_self && !(READ(sender, flags) & KERNEL_PF_EXITING);
-	code = READ((struct kernel_siginfo *)info, si_code);
+	code = READ_BY_HELPER((struct kernel_siginfo *)info, si_code);
 	return info != INFO_KERNEL && (code == CODE_USER || code == CODE_QUEUE || code == CODE_TKILL);
 }
 
@@ -48,7 +48,7 @@ static __always_inline int sender_pid(struct task_struct *leader)
 	return at.space == (struct pid_namespace *)tracer_pid_space ? at.number : 0;
 }
 
-SEC("raw_tp/signal_generate")
+SEC("duct_raw_tp/signal_generate")
 int on_signal(struct bpf_raw_tracepoint_args *ctx)
 {
 	u32 number = ctx->args[0];
@@ -64,7 +64,7 @@ int on_signal(struct bpf_raw_tracepoint_args *ctx)
 	result = ctx->args[4];
 	if (result != RESULT_DELIVERED && result != RESULT_WITHOUT_INFO)
 		return 0;
-	target = (struct task_struct *)ctx->args[2];
+	target = TASK(ctx->args[2]);
 	key = group_key(target);
 	slot = bpf_map_lookup_elem(&groups, &key);
 	if (!slot)
@@ -79,7 +79,7 @@ int on_signal(struct bpf_raw_tracepoint_args *ctx)
 	if (is_final && (last->flags & SENDER_FINAL || (u32)READ(signal, group_exit_code) != number ||
 			 1ULL << (number & 63) & COREDUMP_SIGNALS))
 		return 0;
-	sender = (struct task_struct *)bpf_get_current_task();
+	sender = TASK(bpf_get_current_task());
 	is_self = READ(sender, signal) == signal;
 	/* Who catches a signal, cleans up and sends it to itself has been ended by the one who sent it first. */
 	if (is_self && last->signal == (s32)number && last->flags & SENDER_KNOWN)

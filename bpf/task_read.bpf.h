@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Every read of a kernel struct. Raw tracepoints hand out plain addresses, so each read is a bpf_probe_read_kernel;
- * a shim names the kernel version that needs it. Feature tests only, never version numbers.
+ * Every read of a kernel struct. A shim names the kernel version that needs it. Feature tests only, never version numbers.
  */
 #ifndef DUCT_BPF_TASK_READ_H
 #define DUCT_BPF_TASK_READ_H
 
-#include "maps.bpf.h"
-
-#define READ(from, ...) BPF_CORE_READ(from, __VA_ARGS__)
+#include "read.bpf.h"
 
 /* The verifier lets nobody calculate with a typed pointer, but with half of it. (C's own way would be to shift it.) */
 static __always_inline u64 low_half(void *pointer)
@@ -52,6 +49,8 @@ static __always_inline int pid_number(struct pid *pid, int *own)
 	const char *numbers = pid_numbers(pid);
 	int seen = 0;
 
+	if (!level)
+		return *own = READ(pid, numbers[0].nr);
 	*own = 0;
 	bpf_probe_read_kernel(own, sizeof(*own), numbers + (u64)level * 16);
 	if (level == tracer_pid_level)
@@ -106,9 +105,16 @@ struct rss_parts {
 	char *file, *anonymous, *shared; /* per-CPU parts */
 };
 
-/* In one read, as a helper's call costs as much as what it does. */
 static __always_inline void read_rss_parts(struct rss_parts *parts, struct mm_struct *mm)
 {
+#ifdef DIRECT_READS
+	parts->common[KERNEL_MM_FILEPAGES] = READ(mm, rss_stat[KERNEL_MM_FILEPAGES].count);
+	parts->common[KERNEL_MM_ANONPAGES] = READ(mm, rss_stat[KERNEL_MM_ANONPAGES].count);
+	parts->common[KERNEL_MM_SHMEMPAGES] = READ(mm, rss_stat[KERNEL_MM_SHMEMPAGES].count);
+	parts->file = (char *)READ(mm, rss_stat[KERNEL_MM_FILEPAGES].counters);
+	parts->anonymous = (char *)READ(mm, rss_stat[KERNEL_MM_ANONPAGES].counters);
+	parts->shared = (char *)READ(mm, rss_stat[KERNEL_MM_SHMEMPAGES].counters);
+#else
 	u64 stride = bpf_core_type_size(struct percpu_counter);
 
 	if (4 * stride <= COUNTERS_BYTES) {
@@ -131,6 +137,7 @@ static __always_inline void read_rss_parts(struct rss_parts *parts, struct mm_st
 		parts->anonymous = (char *)READ((struct percpu_counter *)(counters + KERNEL_MM_ANONPAGES * stride), counters);
 		parts->shared = (char *)READ((struct percpu_counter *)(counters + KERNEL_MM_SHMEMPAGES * stride), counters);
 	}
+#endif
 }
 
 /*
@@ -172,24 +179,14 @@ static __noinline u64 rss_pages_exact(struct mm_struct *mm, u64 *seen)
 	return pages > 0 ? pages : 0;
 }
 
-/* In one read where they lie side by side, as they do. */
 static __always_inline void read_sizes(struct mm_struct *mm, u64 *high_rss, u64 *vsz, u64 *high_vsz)
 {
-	u64 at_vsz = bpf_core_field_offset(mm->total_vm) - bpf_core_field_offset(mm->hiwater_rss);
-	u64 at_high_vsz = bpf_core_field_offset(mm->hiwater_vm) - bpf_core_field_offset(mm->hiwater_rss);
+	WINDOW(sizes_window, 32) window = {};
 
-	if (at_vsz < 32 && at_high_vsz < 32) {
-		char sizes[32] = {};
-
-		bpf_probe_read_kernel(sizes, sizeof(sizes), &mm->hiwater_rss);
-		*high_rss = *(u64 *)sizes;
-		*vsz = *(u64 *)(sizes + at_vsz);
-		*high_vsz = *(u64 *)(sizes + at_high_vsz);
-	} else {
-		*high_rss = READ(mm, hiwater_rss);
-		*vsz = READ(mm, total_vm);
-		*high_vsz = READ(mm, hiwater_vm);
-	}
+	WINDOW_READ(&window, mm, hiwater_rss);
+	*high_rss = FROM_WINDOW(&window, mm, hiwater_rss, hiwater_rss);
+	*vsz = FROM_WINDOW(&window, mm, hiwater_rss, total_vm);
+	*high_vsz = FROM_WINDOW(&window, mm, hiwater_rss, hiwater_vm);
 }
 
 /* For each sample of each process: exact only where that is cheap, or asked for. */
@@ -198,28 +195,8 @@ static __always_inline u64 rss_pages_for_sample(struct mm_struct *mm)
 	return nr_cpus <= ABI_EXACT_SAMPLE_CPUS || every_rss_event ? rss_pages_exact(mm, NULL) : rss_pages_fast(mm);
 }
 
-/*
- * Most of a task's totals lie close together, and so do a group's: one read for all that are in the window, as a helper's
- * call costs as much as what it does. The conditions are constants once the offsets are known; the verifier leaves out the
- * other branch.
- */
-#define WINDOW_BYTES 128
-
-struct totals_window {
-	u8 bytes[WINDOW_BYTES];
-};
-
-#define WINDOW_READ(window, from) bpf_probe_read_kernel(window, sizeof(*(window)), &(from)->utime)
-
-#define FROM_WINDOW(window, from, path)                                                                               \
-	({                                                                                                            \
-		u64 at = bpf_core_field_offset((from)->path) - bpf_core_field_offset((from)->utime), number = 0;       \
-		if (at <= WINDOW_BYTES - sizeof(u64))                                                                 \
-			number = *(u64 *)((window)->bytes + at);                                                      \
-		else                                                                                                  \
-			number = READ(from, path);                                                                    \
-		number;                                                                                               \
-	})
+/* A task's totals, and a group's: most of them lie close together. */
+WINDOW(totals_window, 128);
 
 /* What the threads that are gone used (all of them, once nr_threads is 0). */
 static __always_inline void add_group_usage(struct usage_counts *usage, struct signal_struct *signal,
@@ -230,10 +207,10 @@ static __always_inline void add_group_usage(struct usage_counts *usage, struct s
 		usage->name += summed->name;                                                                          \
 	else                                                                                                          \
 		usage->name = ABI_ABSENT;
-	WINDOW_READ(window, signal);
+	WINDOW_READ(window, signal, utime);
 #define METRIC(name, unit, signal_path, task_path, help)                                                              \
 	if (bpf_core_field_exists(signal->signal_path))                                                               \
-		usage->name += FROM_WINDOW(window, signal, signal_path);                                             \
+		usage->name += FROM_WINDOW(window, signal, utime, signal_path);                                       \
 	else                                                                                                          \
 		usage->name = ABI_ABSENT;
 #include "metrics.def"
@@ -246,32 +223,18 @@ static __always_inline void usage_absent(struct usage_counts *usage)
 #include "metrics.def"
 }
 
-/* The rows SUMMED of a task, in one read where they lie close together as well. */
-#define SUMMED_BYTES 64
-
-struct summed_window {
-	u8 bytes[SUMMED_BYTES];
-};
-
-#define FROM_SUMMED(window, task, path)                                                                               \
-	({                                                                                                            \
-		u64 at = bpf_core_field_offset((task)->path) - bpf_core_field_offset((task)->ioac), number = 0;       \
-		if (at <= SUMMED_BYTES - sizeof(u64))                                                                 \
-			number = *(u64 *)((window)->bytes + at);                                                      \
-		else                                                                                                  \
-			number = READ(task, path);                                                                    \
-		number;                                                                                               \
-	})
+/* The rows SUMMED of a task. */
+WINDOW(summed_window, 64);
 
 /* What a thread did that is about to exit. */
 static __always_inline void add_summed(struct summed_counts *summed, struct task_struct *task)
 {
 	struct summed_window window = {};
 
-	bpf_probe_read_kernel(&window, sizeof(window), __builtin_preserve_access_index(&task->ioac));
+	WINDOW_READ(&window, task, ioac);
 #define SUMMED(name, unit, task_path, help)                                                                           \
 	if (bpf_core_field_exists(task->task_path))                                                                   \
-		__sync_fetch_and_add(&summed->name, FROM_SUMMED(&window, task, task_path));
+		__sync_fetch_and_add(&summed->name, FROM_WINDOW(&window, task, ioac, task_path));
 #include "metrics.def"
 }
 
@@ -288,10 +251,10 @@ static __always_inline void add_live_summed(struct usage_counts *usage, struct t
 static __always_inline void add_task_usage(struct usage_counts *usage, struct task_struct *task,
 					   struct totals_window *window)
 {
-	WINDOW_READ(window, task);
+	WINDOW_READ(window, task, utime);
 #define METRIC(name, unit, signal_path, task_path, help)                                                              \
 	if (bpf_core_field_exists(task->task_path))                                                                   \
-		usage->name += FROM_WINDOW(window, task, task_path);
+		usage->name += FROM_WINDOW(window, task, utime, task_path);
 #include "metrics.def"
 }
 

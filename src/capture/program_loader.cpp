@@ -10,6 +10,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "abi.h"
 #include "capture/privilege.hpp"
 
 namespace duct_bpf {
@@ -38,24 +39,27 @@ struct ProgramLoader::Job {
 };
 
 ProgramLoader::ProgramLoader(const KernelBtf& facts)
-    : attach_ids_{0, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id} {
+    : attach_ids_{0, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id}, rdonly_cast_id_(facts.rdonly_cast_id) {
   current_loader = this;
+  // For good, and for names of sections that are ours alone: libbpf 1.1 goes on with freed memory once the last one is taken back.
+  [[maybe_unused]] static const bool registered = (register_handlers(), true);
+}
+
+void ProgramLoader::register_handlers() {
   libbpf_prog_handler_opts options{};
   options.sz = sizeof options;
   options.prog_prepare_load_fn = prepare;
   // A type for which libbpf does not parse the kernel's BTF; the real one is set for the real load.
-  for (auto [section, kind] : {std::pair("raw_tp+", kRawTracepoint), std::pair("duct_iter/task", kTaskIterator),
+  for (auto [section, kind] : {std::pair("duct_raw_tp+", kRawTracepoint), std::pair("duct_iter/task", kTaskIterator),
                                std::pair("duct_iter/bpf_map_elem", kMapIterator), std::pair("duct_btf_tp/rss_stat", kRssStat)}) {
     options.cookie = kind;
-    handlers_.push_back(libbpf_register_prog_handler(section, BPF_PROG_TYPE_RAW_TRACEPOINT,
-                                                     static_cast<bpf_attach_type>(0), &options));
+    libbpf_register_prog_handler(section, BPF_PROG_TYPE_RAW_TRACEPOINT, static_cast<bpf_attach_type>(0), &options);
   }
 }
 
 ProgramLoader::~ProgramLoader() {
   late_thread_.request_stop();
   start_late();
-  for (int handler : handlers_) libbpf_unregister_prog_handler(handler);
   current_loader = nullptr;
 }
 
@@ -63,6 +67,11 @@ int ProgramLoader::prepare(bpf_program* program, bpf_prog_load_opts* options, lo
   auto job = std::make_unique<Job>();
   job->program = program;
   job->instructions.assign(bpf_program__insns(program), bpf_program__insns(program) + bpf_program__insn_cnt(program));
+  for (bpf_insn& each : job->instructions) {
+    if (each.code != (BPF_JMP | BPF_CALL) || each.src_reg != 0 || each.imm != ABI_RDONLY_CAST) continue;
+    each.src_reg = BPF_PSEUDO_KFUNC_CALL;
+    each.imm = static_cast<int>(current_loader->rdonly_cast_id_);
+  }
   job->options = *options;
   if (kind != kRawTracepoint) {
     job->type = BPF_PROG_TYPE_TRACING;
@@ -93,7 +102,8 @@ void ProgramLoader::load_one(Job& job) {
   job.log.resize(job.log.find('\0') == std::string::npos ? job.log.size() : job.log.find('\0'));
 }
 
-int ProgramLoader::load(const std::set<const bpf_program*>& late) {
+int ProgramLoader::load(const std::set<const bpf_program*>& late, std::function<int()> with_late) {
+  with_late_ = std::move(with_late);
   auto first_late = std::stable_partition(jobs_.begin(), jobs_.end(), [&](auto& job) { return !late.contains(job->program); });
   std::move(first_late, jobs_.end(), std::back_inserter(late_jobs_));
   jobs_.erase(first_late, jobs_.end());
@@ -124,12 +134,13 @@ int ProgramLoader::load(const std::set<const bpf_program*>& late) {
     }
     work();
   }
-  if (!late_jobs_.empty()) {
+  if (late_jobs_.empty()) {
+    load_late_ones({}, true);
+  } else {
     try {
       late_thread_ = std::jthread([this](std::stop_token stop) { load_late(stop); });
     } catch (const std::system_error&) {  // no thread to be had: now, then
-      for (auto& job : late_jobs_) load_one(*job);
-      late_ready_ = true;
+      load_late_ones({}, true);
     }
   }
   return take(jobs_);
@@ -139,12 +150,13 @@ int ProgramLoader::load(const std::set<const bpf_program*>& late) {
 void ProgramLoader::load_late(std::stop_token stop) {
   bool renounced = static_cast<bool>(keep_capabilities(tracing_capabilities()));
   late_wanted_.wait(false);
-  for (auto& job : late_jobs_) {
-    if (!renounced)
-      job->error = -EPERM;
-    else if (!stop.stop_requested())
-      load_one(*job);
-  }
+  load_late_ones(stop, renounced);
+}
+
+void ProgramLoader::load_late_ones(std::stop_token stop, bool permitted) {
+  late_error_ = !permitted ? -EPERM : stop.stop_requested() ? 0 : with_late_();
+  for (auto& job : late_jobs_)
+    if (!late_error_ && !stop.stop_requested()) load_one(*job);
   late_ready_ = true;
 }
 
@@ -156,7 +168,8 @@ void ProgramLoader::start_late() {
 int ProgramLoader::finish() {
   start_late();
   if (late_thread_.joinable()) late_thread_.join();
-  return take(late_jobs_);
+  int error = take(late_jobs_);
+  return late_error_ ? late_error_ : error;
 }
 
 int ProgramLoader::take(Jobs& jobs) {

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -22,15 +23,15 @@ namespace duct_bpf {
 
 class ProgramLoader {
  public:
-  // BTF ids of what programs attach to, which libbpf would parse the kernel's whole BTF to find.
+  // BTF ids of what programs attach to and call, which libbpf would parse the kernel's whole BTF to find.
   explicit ProgramLoader(const KernelBtf& facts);
   ~ProgramLoader();
   ProgramLoader(const ProgramLoader&) = delete;
   ProgramLoader& operator=(const ProgramLoader&) = delete;
 
   // After the object's own load. Returns when all but the `late` programs are loaded: 0 or -errno, and log() says what
-  // the verifier said.
-  int load(const std::set<const bpf_program*>& late);
+  // the verifier said. `with_late` is done before these, where they are; 0 or -errno as well.
+  int load(const std::set<const bpf_program*>& late, std::function<int()> with_late);
   // Lets the thread of the late ones begin; what it has not come to when we are destroyed is left. That thread comes to be
   // in load(), with the capabilities of its caller: who calls this may have none.
   void start_late();
@@ -41,15 +42,19 @@ class ProgramLoader {
 
  private:
   struct Job;
+  static void register_handlers();
   static int prepare(bpf_program* program, bpf_prog_load_opts* options, long kind);
   using Jobs = std::vector<std::unique_ptr<Job>>;
   static void load_one(Job& job);
   void load_late(std::stop_token stop);
+  void load_late_ones(std::stop_token stop, bool permitted);
   int take(Jobs& jobs);
 
   std::uint32_t attach_ids_[4];  // by kind of program
-  std::vector<int> handlers_;
+  std::uint32_t rdonly_cast_id_;
   Jobs jobs_, late_jobs_;
+  std::function<int()> with_late_;
+  int late_error_ = 0;
   std::atomic<bool> late_wanted_ = false, late_ready_ = false;
   std::jthread late_thread_;
   std::map<const bpf_program*, Fd> loaded_;

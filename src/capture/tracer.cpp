@@ -10,10 +10,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "abi.h"
 #include "capture/btf_cache.hpp"
@@ -23,19 +25,8 @@
 #include "capture/os_error.hpp"
 #include "capture/privilege.hpp"
 #include "capture/program_loader.hpp"
+#include "capture/skeleton.hpp"
 #include "capture/watch_list.hpp"
-
-// The skeleton names the object's types as C does.
-using u64 = unsigned long long;
-using duct_bpf::abi::counters;
-using duct_bpf::abi::cpu_peak;
-using duct_bpf::abi::group_slot;
-using duct_bpf::abi::news_process;
-using duct_bpf::abi::tree_memory;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-parameter"
-#include "duct.skel.h"
-#pragma GCC diagnostic pop
 
 namespace duct_bpf {
 namespace {
@@ -84,19 +75,12 @@ std::vector<Key> all_keys(int map_fd) {
   return keys;
 }
 
-std::span<const std::byte> object_bytes() {
-  std::size_t size = 0;
-  auto* data = static_cast<const std::byte*>(duct_bpf_obj::elf_bytes(&size));
-  return {data, size};
-}
-
 class KernelTracer final : public Tracer {
  public:
   ~KernelTracer() override {
-    loader_.reset();  // its thread may still read what the object holds
     ring_buffer__free(ring_);
     links_.clear();
-    duct_bpf_obj::destroy(object_);
+    unload();
   }
 
   Result<void> open(const TracerConfig& config);
@@ -140,6 +124,11 @@ class KernelTracer final : public Tracer {
   bool finish_loading();  // of the programs that were left for later; false: errno
   void learn_percpu_offsets(unsigned cpus);
   std::uint64_t missed(const bpf_program* program) const;
+  Result<void> load(const TracerConfig& config, const KernelBtf& facts, Reads reads);
+  void unload() {
+    loader_.reset();  // its thread may still read what the object holds
+    duct_bpf_obj::destroy(std::exchange(object_, nullptr));
+  }
   Error failure(int error) const { return explain_load_failure(error < 0 ? -error : error, libbpf_log()); }
 
   duct_bpf_obj* object_ = nullptr;
@@ -147,7 +136,7 @@ class KernelTracer final : public Tracer {
   ring_buffer* ring_ = nullptr;
   std::vector<Fd> links_;
   Fd sample_link_, threads_link_, states_link_, adopt_link_;
-  bool finished_loading_ = false;
+  bool leaves_some_ = false, finished_loading_ = false;
   WatchList watch_list_;
   MemoryMethod memory_method_ = MemoryMethod::fast;
   bool percpu_rss_ = false;
@@ -163,23 +152,44 @@ class KernelTracer final : public Tracer {
 Result<void> KernelTracer::open(const TracerConfig& config) {
   libbpf_set_print(keep_log);
   libbpf_log().clear();
-  auto facts = kernel_btf(object_bytes(), kBtfCacheDir);
+  auto facts = kernel_btf(object_bytes(Reads::by_helper), kBtfCacheDir);  // both objects read the same fields
   if (!facts) return facts.error();
+  Result<void> loaded;
+  const char* wanted = std::getenv("DUCT_BPF_READS");  // "helper": for comparison, and where direct reads are under suspicion
+  bool direct = facts->rdonly_cast_id && facts->task_struct_id && !(wanted && std::string_view(wanted) == "helper");
+  std::string refusal;
+  if (direct && !(loaded = load(config, *facts, Reads::direct))) {  // without a JIT, say
+    refusal = "no direct reads of kernel structs: " + loaded.error().message + "\n" + std::exchange(libbpf_log(), "");
+    unload();
+    direct = false;
+  }
+  if (!direct && !(loaded = load(config, *facts, Reads::by_helper))) return loaded;
+  libbpf_log().insert(0, refusal);
+  if (!attach()) return failure(errno);
+  if (!leaves_some_ && !finish_loading()) return failure(errno);
+  ring_ = ring_buffer__new(bpf_map__fd(object_->maps.news), on_message, this, nullptr);
+  if (!ring_) return failure(errno);
+  if (run_program(object_->progs.arm)) return failure(errno);
+  if (facts->has_percpu_rss) learn_percpu_offsets(cpus_);
+  return {};
+}
 
+Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& facts, Reads reads) {
   bpf_object_open_opts options{};
   options.sz = sizeof options;
-  std::string btf_path = facts->path();
+  std::string btf_path = facts.path();
   // Where /proc is not mounted libbpf reads the kernel's own.
   if (::access(btf_path.c_str(), R_OK) == 0) options.btf_custom_path = btf_path.c_str();
-  loader_ = std::make_unique<ProgramLoader>(*facts);
-  object_ = duct_bpf_obj::open(&options);
+  loader_ = std::make_unique<ProgramLoader>(facts);
+  object_ = open_object(reads, options);
   if (!object_) return failure(errno);
 
   unsigned cpus = cpus_ = std::max(1, libbpf_num_possible_cpus());
   page_bytes_ = ::sysconf(_SC_PAGESIZE);
   memory_method_ = config.memory;
-  percpu_rss_ = facts->has_percpu_rss;
+  percpu_rss_ = facts.has_percpu_rss;
   object_->rodata->nr_cpus = cpus;
+  object_->rodata->task_struct_id = facts.task_struct_id;
   object_->rodata->page_shift = __builtin_ctzll(page_bytes_);
   object_->rodata->every_rss_event = config.memory == MemoryMethod::exact;
   object_->rodata->rss_events = config.memory != MemoryMethod::sampled;
@@ -196,7 +206,7 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   std::size_t entries = config.ledger_entries;
   if (!entries) entries = std::clamp<std::size_t>(read_number("/proc/sys/kernel/pid_max"), 4096, 65536);
   std::size_t late_news = 32768, late_chunks = 16384;
-  if (!facts->has_bpf_allocator) {
+  if (!facts.has_bpf_allocator) {
     // Before 6.1 a hash that allocates inside a tracepoint may deadlock, so all is allocated at the start.
     entries = std::min<std::size_t>(entries, 65536);
     late_news = 8192;
@@ -205,7 +215,6 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
       bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~BPF_F_NO_PREALLOC);
   }
   bpf_map__set_max_entries(object_->maps.groups, entries);
-  bpf_map__set_max_entries(object_->maps.watch_list, entries);
   bpf_map__set_max_entries(object_->maps.late_news, late_news);
   bpf_map__set_max_entries(object_->maps.late_execs, late_chunks);
   bpf_map__set_max_entries(object_->maps.news, power_of_two_up_to(std::max<std::size_t>(config.ring_bytes, 4096)));
@@ -227,17 +236,11 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   std::set<const bpf_program*> late;
   if (!config.adopts && raised.rlim_cur == locked.rlim_cur)
     late = {object_->progs.sample, object_->progs.sample_threads, object_->progs.read_states};
-  if (!error) error = loader_->load(late);
+  if (!error) error = loader_->load(late, [this, entries] { return watch_list_.create(entries) ? 0 : -errno; });
   libbpf_log() += loader_->log();
   ::setrlimit(RLIMIT_MEMLOCK, &locked);
+  leaves_some_ = !late.empty();
   if (error) return failure(error);
-  if (!attach()) return failure(errno);
-  if (late.empty() && !finish_loading()) return failure(errno);
-  if (!watch_list_.map(bpf_map__fd(object_->maps.watch_list), entries)) return failure(errno);
-  ring_ = ring_buffer__new(bpf_map__fd(object_->maps.news), on_message, this, nullptr);
-  if (!ring_) return failure(errno);
-  if (run_program(object_->progs.arm)) return failure(errno);
-  if (facts->has_percpu_rss) learn_percpu_offsets(cpus);
   return {};
 }
 
@@ -275,7 +278,7 @@ bool KernelTracer::finish_loading() {
     return false;
   }
   bpf_iter_link_info list{};
-  list.map.map_fd = bpf_map__fd(object_->maps.watch_list);
+  list.map.map_fd = watch_list_.map_fd();
   bpf_link_create_opts options{};
   options.sz = sizeof options;
   options.iter_info = &list;
@@ -571,7 +574,7 @@ std::optional<std::uint64_t> KernelTracer::take_window_peak() {
 
 }  // namespace
 
-bool Tracer::has_cached_types() { return is_cached(object_bytes(), kBtfCacheDir); }
+bool Tracer::has_cached_types() { return is_cached(object_bytes(Reads::by_helper), kBtfCacheDir); }
 
 const std::string& Tracer::log() { return libbpf_log(); }
 

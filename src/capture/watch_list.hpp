@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "abi.h"
+#include "capture/fd.hpp"
 #include "core/process_tree.hpp"
 
 namespace duct_bpf {
@@ -19,14 +20,18 @@ class WatchList {
   WatchList& operator=(const WatchList&) = delete;
   ~WatchList();
 
-  // Maps the array's memory, of `entries` of abi::watched. False: errno says why not.
-  bool map(int map_fd, std::size_t entries);
+  // The BPF array, of `entries` of abi::watched, and its memory. Not made with the other maps: nobody needs it before the first
+  // sample, and it is the dearest of them. False: errno says why not.
+  bool create(std::size_t entries);
+  bool map(int map_fd, std::size_t entries);  // one that is there already
+  int map_fd() const { return array_.get(); }
   // Takes out those that have ended and adds those that are new. What the kernel side noted of the others stays. Not while
   // a pass goes on.
   void update(const ProcessTree& tree);
   std::span<const abi::watched> list() const { return list_.first(used_); }
 
  private:
+  Fd array_;
   std::span<abi::watched> list_;
   std::size_t used_ = 0;
   std::unordered_set<Key> keys_;  // of the list

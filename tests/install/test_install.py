@@ -61,17 +61,28 @@ class Installed(harness.DuctTest):
         failing = subprocess.run([program, "sh", "-c", "exit 3"], cwd=self.dir, capture_output=True, text=True)
         self.assertEqual(failing.returncode, 3, failing.stderr)
 
-    def write_example(self):
+    def write_example(self, changed=lambda example: example):
         [example] = blocks("library.md", "cpp")
-        return self.write("example/example.cpp", example)
+        return self.write("example/example.cpp", changed(example))
+
+    def pkg_config_environment(self):
+        return {**os.environ, "PKG_CONFIG_PATH": os.path.join(self.library_dir(), "pkgconfig")}
+
+    def build_by_pkg_config(self, source):
+        [commands] = blocks("library.md", "sh")
+        run("sh", "-ec", commands.splitlines()[0], cwd=os.path.dirname(source), env=self.pkg_config_environment())
+        return os.path.join(os.path.dirname(source), "example")
+
+    def test_runs_one_after_the_other_in_one_process(self):
+        program = self.build_by_pkg_config(self.write_example(
+            lambda example: example.replace("int main(", "int once(") +
+            "int main(int argc, char** argv) { return once(argc, argv) + once(argc, argv) + once(argc, argv); }\n"))
+        output = run(program, "sh", "-c", "/bin/true; exit 0", cwd=self.dir)
+        self.assertEqual(len(re.findall(r"(?m)^2 processes$", output)), 3, output)
 
     def test_example_by_pkg_config(self):
-        source = self.write_example()
-        [commands] = blocks("library.md", "sh")
-        environment = {**os.environ, "PKG_CONFIG_PATH": os.path.join(self.library_dir(), "pkgconfig")}
-        run("sh", "-ec", commands.splitlines()[0], cwd=os.path.dirname(source), env=environment)
-        self.check_example(os.path.join(os.path.dirname(source), "example"))
-        flags = run("pkg-config", "--static", "--libs", "duct_bpf", env=environment)
+        self.check_example(self.build_by_pkg_config(self.write_example()))
+        flags = run("pkg-config", "--static", "--libs", "duct_bpf", env=self.pkg_config_environment())
         self.assertIn("-lelf", shlex.split(flags), "what libbpf itself needs where it is linked statically")
 
     def test_example_by_cmake(self):

@@ -241,8 +241,11 @@ TEST_CASE("the second call takes the cache, which is root's alone") {
   CHECK(first.iter_task_id ==
         static_cast<std::uint32_t>(
             std::max(0, btf__find_by_name_kind(kernel_types(), "bpf_iter_task", BTF_KIND_FUNC))));
+  CHECK(static_cast<int>(first.task_struct_id) == btf__find_by_name_kind(kernel_types(), "task_struct", BTF_KIND_STRUCT));
   KernelBtf second = cache.get(cache.dir);
   CHECK(second.iter_task_id == first.iter_task_id);
+  CHECK(second.task_struct_id == first.task_struct_id);
+  CHECK(second.rdonly_cast_id == first.rdonly_cast_id);
   CHECK(
       (second.has_bpf_allocator == first.has_bpf_allocator && second.has_percpu_rss == first.has_percpu_rss));
   CHECK(content(second.path()) == content(first.path()));
