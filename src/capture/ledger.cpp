@@ -110,22 +110,38 @@ void Ledger::finish(const std::function<bool(std::int64_t)>& may_wait) {
     drain();
     // In the middle of an exit, or between the ledger and the ring: nothing tells when that is over, so look again soon.
     TracerCounts counts = tracer_.counts();
-    bool missing = ended_ + alive_ + left.alive + left.exiting.size() < counts.forks + counts.adopted;
+    bool missing = ended_ + alive_ + left.alive.size() + left.exiting.size() < counts.forks + counts.adopted;
     if ((left.exiting.empty() && !missing) || !may_wait(monotonic_now_ns())) break;
     ::poll(nullptr, 0, 1);
   }
-  if (left.alive || !left.exiting.empty()) record_left(left);
+  if (!left.alive.empty() || !left.exiting.empty()) record_left(std::move(left));
 }
 
-void Ledger::record_left(const Tracer::Left& left) {
+void Ledger::record_left(Tracer::Left left) {
   constexpr int kMostLooks = 100;
   states_.clear();
   reading_states_ = true;
-  tracer_.read_states([this](std::span<const std::byte> message) { on_message(message); });
   auto is_told = [&](Key key) {
     return ended_meanwhile_.contains(key) || std::any_of(states_.begin(), states_.end(), [&](auto& state) { return state.key == key; });
   };
   auto is_missing = [&](Key key) { return !is_told(key); };
+  // Who has joined meanwhile, by a fork under way when the run was closed, or has ended before it was come to, is in none of the
+  // states: all of the ledger is asked again behind each reading of them.
+  for (int looks = 0;; looks++) {
+    tracer_.read_states([this](std::span<const std::byte> message) { on_message(message); });
+    Tracer::Left now = tracer_.finish_all();
+    drain();
+    left.exiting.insert(left.exiting.end(), now.exiting.begin(), now.exiting.end());
+    left.adopted = now.adopted;
+    // One that was on its way out when it was adopted, and whose exit had gone by, is never told of.
+    bool all_told = std::none_of(now.alive.begin(), now.alive.end(), [&](Key key) {
+      return is_missing(key) && (looks < 2 || std::find(now.adopted.begin(), now.adopted.end(), key) == now.adopted.end());
+    });
+    if (all_told || looks == kMostLooks) break;
+    ::poll(nullptr, 0, 1);
+  }
+  std::sort(left.exiting.begin(), left.exiting.end());
+  left.exiting.erase(std::unique(left.exiting.begin(), left.exiting.end()), left.exiting.end());
   // What the ledger says of an exec, and that of an end, is there a moment before the message.
   auto on_its_way = [&] {
     drain();
@@ -139,7 +155,7 @@ void Ledger::record_left(const Tracer::Left& left) {
   for (int looks = 0; on_its_way() && looks < kMostLooks; looks++) ::poll(nullptr, 0, 1);
   for (Key key : left.exiting)
     if (is_missing(key)) tracer_.give_up(key, [this](std::span<const std::byte> message) { on_message(message); });
-  // One that was on its way out when it was adopted, and whose exit had gone by: it was never there.
+  // See above: it was never there.
   never_there_ += static_cast<std::uint64_t>(std::count_if(left.adopted.begin(), left.adopted.end(), is_missing));
   // Who ended since has been handed out with its final numbers.
   std::erase_if(states_, [&](const ProcessEvent& state) { return ended_meanwhile_.contains(state.key); });

@@ -51,7 +51,7 @@ class Ledger {
  private:
   void on_message(std::span<const std::byte> message);
   void hand_out(ProcessEvent event);
-  void record_left(const Tracer::Left& left);
+  void record_left(Tracer::Left left);
 
   Tracer& tracer_;
   Accountant& accountant_;

@@ -45,7 +45,7 @@ class ProcfsSampler final : public Tracer {
   bool read_live(const ProcessTree& tree, const Sink& sink) override;
   bool read_states(const Sink& sink) override;
   bool end_exits() override { return false; }
-  Left finish_all() override { return {.alive = alive_}; }
+  Left finish_all() override;
   void want_exits() override {}
   TracerCounts counts() const override;
 
@@ -286,6 +286,13 @@ bool ProcfsSampler::read_live(const ProcessTree&, const Sink& sink) {
   news_.hand_out(sink);
   errno = error;
   return listed;
+}
+
+Tracer::Left ProcfsSampler::finish_all() {
+  Left left;
+  for (auto& [pid, member] : members_)
+    if (!member.ended) left.alive.push_back(member.key);
+  return left;
 }
 
 bool ProcfsSampler::read_states(const Sink& sink) {

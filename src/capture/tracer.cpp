@@ -441,7 +441,7 @@ Tracer::Left KernelTracer::finish_all() {
   for (std::uint64_t key : all_keys<std::uint64_t>(fd)) {
     if (bpf_map_lookup_elem(fd, &key, &slot)) continue;
     if (!(slot.info.flags & abi::PROC_EXITED)) {
-      left.alive++;
+      left.alive.push_back(key);
       if (slot.info.flags & abi::PROC_ADOPTED) left.adopted.push_back(key);
       continue;
     }

@@ -86,10 +86,9 @@ class Tracer {
   virtual bool read_states(const Sink& sink) = 0;   // NEWS_STATE of each process still there
   // Ends recent exits that are at rest: their last news is in the ring then. True: some are not at rest yet.
   virtual bool end_exits() = 0;
-  // The same for all of the ledger; counts what is left there.
+  // The same for all of the ledger; says what is left there.
   struct Left {
-    std::size_t alive = 0;
-    std::vector<std::uint64_t> exiting = {}, adopted = {};  // keys; adopted: of those alive
+    std::vector<std::uint64_t> alive = {}, exiting = {}, adopted = {};  // keys; adopted: of those alive
   };
   virtual Left finish_all() = 0;
   // NEWS_STATE, without numbers, of one that is in the ledger as exiting and was not found by read_states: the kernel let go of it

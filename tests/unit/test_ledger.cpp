@@ -102,7 +102,10 @@ struct FakeTracer : Tracer {
     return live_readable;
   }
   bool read_states(const Sink& sink) override {
-    states_read++;
+    if (states_read++ && !later_states.empty()) {
+      states = later_states.front();
+      later_states.pop_front();
+    }
     for (auto& message : states) sink(message);
     return true;
   }
@@ -126,6 +129,7 @@ struct FakeTracer : Tracer {
   TracerCounts counts() const override { return counted; }
 
   std::vector<Bytes> news, live, states;
+  std::deque<std::vector<Bytes>> later_states;  // what read_states brings from the second time on
   std::deque<std::vector<Bytes>> after_states;  // what each drain after read_states brings
   std::vector<Bytes> at_rest;  // what the next end_exits brings
   bool not_at_rest = false;    // what it says of others
@@ -210,7 +214,7 @@ TEST_CASE("holders of the peak are told by ends and by the states of those that 
   scene.drain({fork_news(1), exec_news(1, 5, "sh"), fork_news(2, 5), exec_news(2, 6, "cc"), exec_news(2, 7, "ld"),
                fork_news(3, 5)});
   scene.drain({at_peak(end_news(3, 5), 8, 500, 5), at_peak(end_news(2, 7), 9, 300, 6)});
-  scene.tracer.passes.push_back({{.alive = 1}, {}});
+  scene.tracer.passes.push_back({{.alive = {1}}, {}});
   scene.tracer.states = {at_peak(state_news(1), 9, 100, 0)};
   scene.ledger.finish(kAtOnce);
   auto holders = scene.ledger.peak_holders().at(9);
@@ -296,7 +300,7 @@ TEST_CASE("finish takes what is at rest and asks for no more where all is told")
 TEST_CASE("finish waits for exits under way while it may, and hands out those alive as they are") {
   Scene scene;
   scene.drain({fork_news(1), fork_news(2), fork_news(3), fork_news(4)});
-  scene.tracer.passes = {{{2, {2, 4}}, {end_news(1)}}, {{2, {4}}, {end_news(2)}}, {{2, {4}}, {}}, {{2, {4}}, {}}};
+  scene.tracer.passes = {{{{3}, {2, 4}}, {end_news(1)}}, {{{3}, {4}}, {end_news(2)}}, {{{3}, {4}}, {}}, {{{3}, {4}}, {}}};
   // 3 is visited twice, its second word counts; 4 is a zombie.
   scene.tracer.states = {state_news(3, 0, 10), state_news(4, abi::PROC_EXITED, 30), state_news(3, 0, 20)};
   int asked = 0;
@@ -320,7 +324,7 @@ TEST_CASE("finish waits for exits under way while it may, and hands out those al
 TEST_CASE("who exited and is not to be found any more is handed out without numbers") {
   Scene scene;
   scene.drain({fork_news(1), fork_news(2)});
-  scene.tracer.passes = {{{0, {1, 2}}, {}}};
+  scene.tracer.passes = {{{{}, {1, 2}}, {}}};
   scene.tracer.states = {state_news(2, abi::PROC_EXITED, 30)};  // a zombie
   scene.ledger.finish(kAtOnce);
   CHECK(scene.tracer.given_up == std::vector<std::uint64_t>{1});
@@ -336,7 +340,7 @@ TEST_CASE("who ends while the states are read is handed out once, with its final
   Scene scene;
   scene.drain({fork_news(1), fork_news(2, 0, abi::PROC_ADOPTED), fork_news(3)});
   Tracer::Left left;
-  left.alive = 3;
+  left.alive = {1, 2, 3};
   left.adopted = {2};
   scene.tracer.passes = {{left, {}}};
   scene.tracer.states = {state_news(1, 0, 5), state_news(3, 0, 7)};
@@ -350,10 +354,43 @@ TEST_CASE("who ends while the states are read is handed out once, with its final
   CHECK((complete.exits == 2 && complete.alive_at_end == 1 && complete.exact()));
 }
 
+TEST_CASE("who joined or ended after the ledger was looked through is not lost") {
+  Scene scene;
+  scene.drain({fork_news(1), fork_news(2), fork_news(3)});
+  scene.tracer.counted.forks = 4;
+  // 2 ends, and is reaped, before it is come to; so does 3, which is not at rest yet; 4 was being forked.
+  scene.tracer.passes = {{{{1, 2, 3}, {}}, {}}, {{{1, 4}, {3}}, {fork_news(4), end_news(2)}}, {{{1, 4}, {}}, {end_news(3)}}};
+  scene.tracer.states = {state_news(1, 0, 5)};
+  scene.tracer.later_states = {{state_news(1, 0, 6), state_news(4, 0, 7)}};
+  scene.ledger.finish(kAtOnce);
+  CHECK(scene.tracer.states_read == 2);
+  CHECK(scene.pids() == Pids{2, 3, 1, 4});
+  CHECK(scene.tracer.given_up.empty());
+  CHECK(scene.handed_out[2].usage.cpu_time == 6u);
+  CHECK((scene.handed_out[2].alive && scene.handed_out[3].alive));
+  auto complete = scene.ledger.completeness(scene.tracer.counted);
+  CHECK((complete.exits == 2 && complete.alive_at_end == 2 && complete.exact()));
+}
+
+TEST_CASE("who was adopted on the way out is not looked for for long, and was never there") {
+  Scene scene;
+  scene.drain({fork_news(1), fork_news(2, 0, abi::PROC_ADOPTED)});
+  scene.tracer.counted.forks = scene.tracer.counted.adopted = 1;
+  Tracer::Left left;
+  left.alive = {1, 2};
+  left.adopted = {2};
+  scene.tracer.passes.assign(20, {left, {}});
+  scene.tracer.states = {state_news(1, 0, 5)};
+  scene.ledger.finish(kAtOnce);
+  CHECK(scene.tracer.states_read == 3);
+  CHECK(scene.pids() == Pids{1});
+  CHECK(scene.ledger.completeness(scene.tracer.counted).exact());
+}
+
 TEST_CASE("an end on its way is waited for, even where there is no time left") {
   Scene scene;
   scene.drain({fork_news(1)});
-  scene.tracer.passes = {{{0, {1}}, {}}};
+  scene.tracer.passes = {{{{}, {1}}, {}}};
   scene.tracer.after_states = {{}, {}, {end_news(1)}};
   scene.ledger.finish(kAtOnce);
   CHECK(scene.tracer.given_up.empty());
@@ -371,7 +408,7 @@ TEST_CASE("the image of an exec under way is waited for, but not one that was lo
   state.info.image_id = 5;
   state.info.num_execs = 1;
   Tracer::Left left;
-  left.alive = 1;
+  left.alive = {1};
   scene.tracer.passes = {{left, {}}};
   scene.tracer.states = {bytes_of(state)};
   scene.tracer.counted.forks = scene.tracer.counted.execs = 1;
@@ -385,7 +422,7 @@ TEST_CASE("the image of an exec under way is waited for, but not one that was lo
   SECTION("lost") {
     scene.tracer.counted.lost_argv = 1;
     scene.ledger.finish(kAtOnce);
-    CHECK(scene.tracer.looks == 1);
+    CHECK(scene.tracer.looks == 2);
     CHECK(scene.ledger.completeness(scene.tracer.counted).lost_argv == 1);
   }
 }
@@ -421,7 +458,7 @@ TEST_CASE("an image whose news never came counts as arguments lost") {
 TEST_CASE("who lives on is not waited for") {
   Scene scene;
   scene.drain({fork_news(1)});
-  scene.tracer.passes = {{{1}, {}}};
+  scene.tracer.passes = {{{{1}, {}}, {}}};
   scene.tracer.states = {state_news(1)};
   scene.ledger.finish([](std::int64_t) {
     FAIL("asked to wait");
@@ -473,7 +510,7 @@ TEST_CASE("adopted processes show what they run, and their earlier CPU time is s
   CHECK(live.at(2).cpu_before_ns == 0);  // forked since: all of it counts
   CHECK(scene.handed_out.empty());
   scene.tracer.states = {state_news(1, abi::PROC_ADOPTED, 600, ::getpid()), state_news(2, 0, 80)};
-  scene.tracer.passes = {{{2}, {}}};
+  scene.tracer.passes = {{{{1, 2}, {}}, {}}};
   scene.ledger.finish(kAtOnce);
   CHECK(scene.handed_out.size() == 2);
   CHECK(scene.summary().cpu_ns == 100 + 80);
