@@ -15,6 +15,7 @@ constexpr std::int64_t kLongestDelayNs = 60'000'000'000;  // the samples are the
 constexpr std::uint64_t kTelling = 128;  // this part of the tree's memory is worth another look
 constexpr std::uint64_t kNear = 16;      // within this part of the peak is near it
 constexpr std::uint64_t kStill = 64;     // by this part it may change while it is read; PSS is off by as much at most
+constexpr std::uint64_t kPageBytes = 4096, kFaultNs = 100;  // of CPU time, at least, for each page that is faulted in
 constexpr int kMostWaits = 8;            // for one that is written to without end, or gets no CPU
 
 }  // namespace
@@ -45,7 +46,7 @@ std::int64_t PeakWatch::settle_ns(std::uint64_t bytes) const { return std::max(k
 // Memory that never stops to grow is read at samples, from what the run has earned alone: the rest is for its plateaus.
 void PeakWatch::on_sample(bool always) {
   if (always || (near_peak() && physical_.has_earned(run(accountant_.last_tree_cpu_ns())) &&
-                 has_news(physical_.touched_bytes(ledger_.tree()))))
+                 has_news(physical_.touched_bytes(ledger_.tree()), accountant_.last_tree_cpu_ns())))
     read();
 }
 
@@ -73,7 +74,8 @@ void PeakWatch::look() {
       delay_ns_ += delay_ns_ / 2;
     } else {
       waits_ = 0;
-      if (has_news(touched) && physical_.may_read(run(accountant_.tree_cpu_ns(ledger_.tree()))) && !read()) {
+      std::uint64_t cpu_ns = accountant_.tree_cpu_ns(ledger_.tree());
+      if (has_news(touched, cpu_ns) && physical_.may_read(run(cpu_ns)) && !read()) {
         delay_ns_ = settle_ns(memory->bytes);
       } else {
         // Pages that were shared may become a process's own without a change of any sum: look again, ever more seldom.
@@ -95,11 +97,13 @@ bool PeakWatch::is_starved() {
   return false;
 }
 
-// PSS does not grow by more than what is mapped anew: that raises the sum, or is a page that was faulted in.
-bool PeakWatch::has_news(std::optional<std::uint64_t> touched) const {
+// PSS does not grow by more than what is mapped anew: that raises the sum, or is a page that was faulted in, which takes CPU time.
+bool PeakWatch::has_news(std::optional<std::uint64_t> touched, std::uint64_t tree_cpu_ns) const {
   auto memory = tracer_.memory();
-  if (!memory || !touched) return true;
-  return memory->bytes > bytes_read_ + bytes_read_ / kTelling || *touched > touched_read_ + memory->bytes / kTelling;
+  if (!memory || memory->bytes > bytes_read_ + bytes_read_ / kTelling) return true;
+  std::uint64_t telling = memory->bytes / kTelling;
+  if (tree_cpu_ns < cpu_read_ns_ + telling / kPageBytes * kFaultNs) return false;
+  return !touched || *touched > touched_read_ + telling;
 }
 
 bool PeakWatch::near_peak() const {
@@ -122,6 +126,7 @@ bool PeakWatch::read() {
     auto [low, high] = std::minmax(before->bytes, after->bytes);
     if (high - low > high / kStill) return false;
     bytes_read_ = before->bytes;
+    cpu_read_ns_ = accountant_.tree_cpu_ns(ledger_.tree());
   }
   touched_read_ = physical_.touched_bytes_before();
   if (sums) accountant_.note_pss(sums->pss_bytes, sums->rss_bytes);

@@ -27,7 +27,7 @@ class PeakWatch {
   void look();
   std::int64_t settle_ns(std::uint64_t bytes) const;
   bool near_peak() const;
-  bool has_news(std::optional<std::uint64_t> touched) const;  // since the last reading
+  bool has_news(std::optional<std::uint64_t> touched, std::uint64_t tree_cpu_ns) const;  // since the last reading
   bool is_starved();  // the tree would go on, but has hardly had a CPU since it was last seen to have had one
   PhysicalMemory::Run run(std::uint64_t tree_cpu_ns) const;
   bool read();  // false: the tree has changed meanwhile, so that the sum is of no one moment
@@ -41,7 +41,7 @@ class PeakWatch {
   std::int64_t start_ns_, delay_ns_ = 0;
   std::uint64_t bytes_before_ = 0, touched_before_ = 0;  // as of the last look
   std::uint64_t cpu_before_ns_ = 0;
-  std::uint64_t bytes_read_ = 0, touched_read_ = 0;      // as of the last reading
+  std::uint64_t bytes_read_ = 0, touched_read_ = 0, cpu_read_ns_ = 0;  // as of the last reading
   int waits_ = 0;  // in a row
 };
 

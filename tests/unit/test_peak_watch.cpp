@@ -120,6 +120,27 @@ TEST_CASE("a plateau whose reading did not count is read again, one that did is 
   CHECK(scene.readings == 3);
 }
 
+TEST_CASE("what is too many to be asked for page faults is read again where it has used CPU time for them") {
+  Watched scene;
+  for (Key key = 2; key <= 101; key++) {
+    scene.drain({fork_news(key)});
+    scene.tracer.live.push_back(live_news(key, 0, 0, 'S'));
+  }
+  REQUIRE_FALSE(PhysicalMemory().touched_bytes(scene.ledger.tree()));
+  scene.watch.on_peak();
+  REQUIRE(scene.reads());
+  std::uint64_t pages = kBytes / 128 / 4096;
+  SECTION("it sleeps") {
+    scene.be('S', 90 * pages);
+    REQUIRE(scene.looks(2));
+    CHECK(scene.readings == 1);
+  }
+  SECTION("it runs") {
+    scene.be('S', 110 * pages);
+    CHECK(scene.reads());
+  }
+}
+
 TEST_CASE("a small tree is read at its peak at once, if it holds still") {
   constexpr std::uint64_t kSmall = 16 << 20;
   bool still = GENERATE(true, false);
