@@ -36,8 +36,8 @@ static void *(*const rdonly_cast)(const void *address, u64 type_id) = (void *)AB
 #endif
 
 /*
- * A helper's call costs as much as what it does: fields of a struct that lie close together are copied at once, those up to
- * `bytes` behind the field `first`. The conditions are constants once the offsets are known; the verifier leaves out the other
+ * A helper's call costs as much as what it does: fields of a struct that lie close together are copied at once, as
+ * many bytes as the window has, from the field `first` on. The conditions are constants once the offsets are known; the verifier leaves out the other
  * branch. Direct reads need no copy.
  */
 #define WINDOW(name, size)                                                                                            \

@@ -134,6 +134,7 @@ int ProgramLoader::load(const std::set<const bpf_program*>& late, std::function<
     }
     work();
   }
+  if (int error = take(jobs_)) return error;
   if (late_jobs_.empty()) {
     load_late_ones({}, true);
   } else {
@@ -143,7 +144,7 @@ int ProgramLoader::load(const std::set<const bpf_program*>& late, std::function<
       load_late_ones({}, true);
     }
   }
-  return take(jobs_);
+  return 0;
 }
 
 // All that is privileged once the command runs, for the milliseconds that it takes.
