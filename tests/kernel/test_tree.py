@@ -4,6 +4,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import unittest
 
@@ -70,6 +71,19 @@ class Tree(harness.DuctTest):
             self.assertEqual(process["exit_code"], 5)
             self.assertNotIn("alive", process)
             self.assertLess(process["end_time"], ended + 0.02, "ended when it ended, not when it was reaped, 0.3 s later")
+
+    def test_zombies_that_ended_together_are_on_record_at_once(self):
+        # Nobody reaps them and nobody forks, so that no event of theirs, or of others, is left to end them.
+        script = ("import os, sys\nhere, there = os.pipe()\nfor i in range(40):\n"
+                  "    if not os.fork():\n        os.close(there)\n        os._exit(len(os.read(here, 1)) + 7)\n"
+                  "os.close(there)\nsys.stdin.readline()\n")
+        process = self.start("--fail-time", "0", "--", sys.executable, "-c", script, stdin=subprocess.PIPE)
+        try:
+            self.wait_for_file("d_processes.jsonl")
+            self.wait_for(lambda: self.text("d_processes.jsonl").count('"exit_code":7') == 40, "40 records while the command runs")
+        finally:
+            run = self.finish(process, input=b"\n")
+        self.assert_exact(run)
 
     def test_zombies_still_there_at_the_end(self):
         run = self.exact("--", fixture("zombies"), "20", "5", "keep")
