@@ -14,7 +14,7 @@
 namespace duct_bpf {
 namespace {
 
-constexpr std::size_t kFlushBytes = 256 * 1024;
+constexpr std::size_t kFlushBytes = 256 * 1024, kPieceBytes = 4096;
 
 // While it lives, files are looked up and made as another user (of the same thread only): what is made is theirs, also
 // on a network file system that distrusts root.
@@ -41,11 +41,20 @@ class ActAs {
 
 bool refused(int error) { return error == EACCES || error == EPERM; }
 
+// How much of `lines` goes into one write: whole lines, a page of them where they are shorter. Who is killed in the middle of a
+// write leaves what was copied by then, page by page; between two writes it is whole lines.
+std::size_t piece_of(std::string_view lines) {
+  if (lines.size() <= kPieceBytes) return lines.size();
+  std::size_t end = lines.rfind('\n', kPieceBytes - 1);
+  if (end == std::string_view::npos) end = lines.find('\n', kPieceBytes);
+  return end == std::string_view::npos ? lines.size() : end + 1;
+}
+
 // All bytes, or false with errno; what was written of them is in `done`.
 bool write_all(int fd, std::string_view bytes, std::size_t& done) {
   done = 0;
   while (done < bytes.size()) {
-    ssize_t put = ::write(fd, bytes.data() + done, bytes.size() - done);
+    ssize_t put = ::write(fd, bytes.data() + done, piece_of(bytes.substr(done)));
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) {
       if (put == 0) errno = ENOSPC;
