@@ -169,6 +169,13 @@ class OnTracerDeath(Killed):
         self.wait_for_file("ready")
         self.ends(process, lambda: os.killpg(process.pid, signal.SIGKILL))
 
+    def test_killed_with_its_process_group_at_once(self):
+        # The guard is apart from the group before the command's first instruction, however slow it is.
+        slow = {"LD_PRELOAD": fixture("preload_slow_guard.so"), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        process = self.start_guarded("--", "sh", "-c", "touch ready; sleep 300", process_group=0, env=slow)
+        self.wait_for_file("ready")
+        self.ends(process, lambda: os.killpg(process.pid, signal.SIGKILL))
+
     def test_terminal(self):
         process = self.start_guarded("--pty", "--", "sh", "-c", "trap '' HUP; touch ready; sleep 300")
         self.wait_for_file("ready")
