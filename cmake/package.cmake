@@ -31,7 +31,7 @@ this to a group or to all users.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libduct-bpf-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libbpf-dev (>= 1:1.1), libfmt-dev (>= 9)")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libbpf-dev (>= 1:1.1)")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
 "account for every process of a command (library and headers)
 The static library that duct-bpf is made of: it runs a command, or attaches to

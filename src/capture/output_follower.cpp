@@ -141,7 +141,8 @@ Result<void> OutputFollower::open(int file_fd, int downstream_fd, FileNotifier* 
     file_.reset();  // what we copied would itself be copied, until the disk is full
     return Error{ErrorCode::conflict, "our own output is the log file itself", ""};
   }
-  buffer_.resize(downstream_.chunk_bytes());
+  buffer_bytes_ = downstream_.chunk_bytes();
+  buffer_ = std::make_unique_for_overwrite<char[]>(buffer_bytes_);  // touched only if something is written
   offset_ = file_size();
   notifier_ = notifier;
   if (notifier_ == nullptr) return {};
@@ -165,7 +166,7 @@ void OutputFollower::copy_some() {
   offset_ = std::min(offset_, file_size());
   for (std::size_t turn = 0; turn < kTurnBytes;) {
     ssize_t size = 0;
-    do size = ::pread(file_.get(), buffer_.data(), buffer_.size(), static_cast<off_t>(offset_));
+    do size = ::pread(file_.get(), buffer_.get(), buffer_bytes_, static_cast<off_t>(offset_));
     while (size < 0 && errno == EINTR);
     if (size < 0) return end_with(errno);
     if (size == 0) {
@@ -173,7 +174,7 @@ void OutputFollower::copy_some() {
       return check_drained();
     }
     // What is not taken is not kept: it is read again, from the page cache, when there is room.
-    const ssize_t done = downstream_.write({buffer_.data(), static_cast<std::size_t>(size)});
+    const ssize_t done = downstream_.write({buffer_.get(), static_cast<std::size_t>(size)});
     if (done < 0) return end_with(errno);
     if (done == 0) break;
     offset_ += static_cast<std::uint64_t>(done);

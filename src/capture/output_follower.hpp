@@ -96,7 +96,8 @@ class OutputFollower {
   int notifier_number_ = -1;
   Fd file_;
   Downstream downstream_;
-  std::vector<char> buffer_;
+  std::size_t buffer_bytes_ = 0;
+  std::unique_ptr<char[]> buffer_;
   std::uint64_t offset_ = 0;  // of the next byte to copy
   std::uint64_t copied_bytes_ = 0;
   std::uint64_t end_ = 0;  // where finish() is content

@@ -2,10 +2,8 @@
 #include "capture/program_loader.hpp"
 
 #include <bpf/bpf.h>
-#include <sched.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <iterator>
 #include <system_error>
@@ -26,6 +24,12 @@ constexpr bpf_insn kStub[] = {
 
 enum : long { kRawTracepoint, kTaskIterator, kMapIterator, kRssStat };
 
+rlim_t locked_memory_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_MEMLOCK, &limit);
+  return limit.rlim_cur;
+}
+
 }  // namespace
 
 struct ProgramLoader::Job {
@@ -38,8 +42,11 @@ struct ProgramLoader::Job {
   std::string log;
 };
 
-ProgramLoader::ProgramLoader(const KernelBtf& facts)
-    : attach_ids_{0, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id}, rdonly_cast_id_(facts.rdonly_cast_id) {
+ProgramLoader::ProgramLoader(const KernelBtf& facts, Workers& workers)
+    : attach_ids_{0, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id},
+      rdonly_cast_id_(facts.rdonly_cast_id),
+      workers_(workers),
+      locked_memory_(locked_memory_limit()) {
   current_loader = this;
   // For good, and for names of sections that are ours alone: libbpf 1.1 goes on with freed memory once the last one is taken back.
   [[maybe_unused]] static const bool registered = (register_handlers(), true);
@@ -58,6 +65,7 @@ void ProgramLoader::register_handlers() {
 }
 
 ProgramLoader::~ProgramLoader() {
+  workers_.finish();
   late_thread_.request_stop();
   start_late();
   current_loader = nullptr;
@@ -78,7 +86,12 @@ int ProgramLoader::prepare(bpf_program* program, bpf_prog_load_opts* options, lo
     job->options.expected_attach_type = kind == kTaskIterator || kind == kMapIterator ? BPF_TRACE_ITER : BPF_TRACE_RAW_TP;
     job->options.attach_btf_id = current_loader->attach_ids_[kind];
   }
-  current_loader->jobs_.push_back(std::move(job));
+  if (current_loader->late_.contains(program) && current_loader->locked_memory_ == locked_memory_limit()) {
+    current_loader->late_jobs_.push_back(std::move(job));
+  } else {
+    current_loader->workers_.add(job->instructions.size(), [each = job.get()] { load_one(*each); });
+    current_loader->jobs_.push_back(std::move(job));
+  }
   options->func_info_cnt = options->line_info_cnt = 0;
   bpf_insn stub[std::size(kStub)];
   std::copy(std::begin(kStub), std::end(kStub), stub);
@@ -102,38 +115,9 @@ void ProgramLoader::load_one(Job& job) {
   job.log.resize(job.log.find('\0') == std::string::npos ? job.log.size() : job.log.find('\0'));
 }
 
-int ProgramLoader::load(const std::set<const bpf_program*>& late, std::function<int()> with_late) {
+int ProgramLoader::load(std::function<int()> with_late) {
   with_late_ = std::move(with_late);
-  auto first_late = std::stable_partition(jobs_.begin(), jobs_.end(), [&](auto& job) { return !late.contains(job->program); });
-  std::move(first_late, jobs_.end(), std::back_inserter(late_jobs_));
-  jobs_.erase(first_late, jobs_.end());
-  // The longest first, so that no thread is left with it at the end.
-  std::sort(jobs_.begin(), jobs_.end(),
-            [](auto& a, auto& b) { return a->instructions.size() > b->instructions.size(); });
-  std::atomic<std::size_t> next = 0;
-  auto work = [&] {
-    for (std::size_t i; (i = next++) < jobs_.size();) load_one(*jobs_[i]);
-  };
-  {
-    std::vector<std::jthread> helpers;
-    std::size_t wanted = std::min<std::size_t>({std::max(1u, std::thread::hardware_concurrency()), jobs_.size(), 4});
-    // A new thread starts on our CPU and would share it with us for as long as we both take: it is sent elsewhere.
-    cpu_set_t elsewhere;
-    CPU_ZERO(&elsewhere);
-    ::sched_getaffinity(0, sizeof elsewhere, &elsewhere);
-    CPU_CLR(::sched_getcpu(), &elsewhere);
-    for (std::size_t i = 1; i < wanted; i++) {
-      try {
-        helpers.emplace_back([&] {
-          ::sched_setaffinity(0, sizeof elsewhere, &elsewhere);  // fails where there is no other
-          work();
-        });
-      } catch (const std::system_error&) {
-        break;  // no thread to be had: this one does it all
-      }
-    }
-    work();
-  }
+  workers_.finish();
   if (int error = take(jobs_)) return error;
   if (late_jobs_.empty()) {
     load_late_ones({}, true);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Loads the BPF programs of an object side by side. The kernel's verifier takes most of our start; libbpf has it look at
 // one program after the other. So libbpf prepares each program (relocations, BTF) and is given a stub to load in its
-// place; the real ones go to the kernel in a few threads. Those that nobody needs at once are loaded behind the rest.
+// place; the real ones go to the kernel in a few threads, while libbpf prepares the next. Those that nobody needs at once are
+// loaded behind the rest.
 #pragma once
 
 #include <bpf/libbpf.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cstdint>
@@ -18,20 +20,26 @@
 
 #include "capture/btf_cache.hpp"
 #include "capture/fd.hpp"
+#include "capture/workers.hpp"
 
 namespace duct_bpf {
 
 class ProgramLoader {
  public:
-  // BTF ids of what programs attach to and call, which libbpf would parse the kernel's whole BTF to find.
-  explicit ProgramLoader(const KernelBtf& facts);
+  // `facts`: BTF ids of what programs attach to and call, which libbpf would parse the kernel's whole BTF to find. From here to
+  // load() what libbpf loads goes through us, in `workers`.
+  ProgramLoader(const KernelBtf& facts, Workers& workers);
   ~ProgramLoader();
   ProgramLoader(const ProgramLoader&) = delete;
   ProgramLoader& operator=(const ProgramLoader&) = delete;
 
-  // After the object's own load. Returns when all but the `late` programs are loaded: 0 or -errno, and log() says what
+  // Before the object's own load: these are left for later, unless libbpf raises the limit on locked memory, as it does where the
+  // kernel counts maps and programs against it (before 5.11): it is the command's, too.
+  void leave_for_later(std::set<const bpf_program*> late) { late_ = std::move(late); }
+  // After the object's own load. Returns when all but the late programs are loaded: 0 or -errno, and log() says what
   // the verifier said. `with_late` is done before these, where they are; 0 or -errno as well.
-  int load(const std::set<const bpf_program*>& late, std::function<int()> with_late);
+  int load(std::function<int()> with_late);
+  bool leaves_some() const { return !late_jobs_.empty(); }
   // Lets the thread of the late ones begin; what it has not come to when we are destroyed is left. That thread comes to be
   // in load(), with the capabilities of its caller: who calls this may have none.
   void start_late();
@@ -52,6 +60,9 @@ class ProgramLoader {
 
   std::uint32_t attach_ids_[4];  // by kind of program
   std::uint32_t rdonly_cast_id_;
+  Workers& workers_;
+  rlim_t locked_memory_;
+  std::set<const bpf_program*> late_;
   Jobs jobs_, late_jobs_;
   std::function<int()> with_late_;
   int late_error_ = 0;

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <future>
 #include <map>
 #include <set>
 #include <utility>
@@ -27,9 +28,12 @@
 #include "capture/program_loader.hpp"
 #include "capture/skeleton.hpp"
 #include "capture/watch_list.hpp"
+#include "capture/workers.hpp"
 
 namespace duct_bpf {
 namespace {
+
+constexpr std::size_t kLoadingThreads = 3;  // beside ours
 
 // libbpf speaks through one function pointer; what it says is kept until somebody wants it.
 std::string& libbpf_log() {
@@ -57,6 +61,21 @@ std::size_t power_of_two_up_to(std::size_t wish) {
   std::size_t size = 1;
   while (size < wish) size <<= 1;
   return size;
+}
+
+std::uint32_t ring_size(std::size_t wish) { return power_of_two_up_to(std::max<std::size_t>(wish, 4096)); }
+
+// The ring's memory takes half a millisecond to be had, beside which libbpf reads the object. Empty: libbpf is to make it, where it
+// has raised the limit on locked memory (before 5.11), or where there is one CPU.
+std::shared_future<Fd> create_news(Workers& workers, std::size_t ring_bytes) {
+  auto created = std::make_shared<std::promise<Fd>>();
+  if (workers.threads())
+    workers.add(0, [created, size = ring_size(ring_bytes)] {
+      created->set_value(Fd(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "news", 0, 0, size, nullptr)));
+    });
+  else
+    created->set_value(Fd());
+  return created->get_future();
 }
 
 std::uint64_t message_time(std::span<const std::byte> message) {
@@ -124,7 +143,7 @@ class KernelTracer final : public Tracer {
   bool finish_loading();  // of the programs that were left for later; false: errno
   void learn_percpu_offsets(unsigned cpus);
   std::uint64_t missed(const bpf_program* program) const;
-  Result<void> load(const TracerConfig& config, const KernelBtf& facts, Reads reads);
+  Result<void> load(const TracerConfig& config, const KernelBtf& facts, Reads reads, const std::shared_future<Fd>& news);
   void unload() {
     loader_.reset();  // its thread may still read what the object holds
     duct_bpf_obj::destroy(std::exchange(object_, nullptr));
@@ -132,11 +151,12 @@ class KernelTracer final : public Tracer {
   Error failure(int error) const { return explain_load_failure(error < 0 ? -error : error, libbpf_log()); }
 
   duct_bpf_obj* object_ = nullptr;
+  std::unique_ptr<Workers> workers_;  // while we load
   std::unique_ptr<ProgramLoader> loader_;
   ring_buffer* ring_ = nullptr;
   std::vector<Fd> links_;
   Fd sample_link_, threads_link_, states_link_, adopt_link_;
-  bool leaves_some_ = false, finished_loading_ = false;
+  bool finished_loading_ = false;
   WatchList watch_list_;
   MemoryMethod memory_method_ = MemoryMethod::fast;
   bool percpu_rss_ = false;
@@ -152,21 +172,24 @@ class KernelTracer final : public Tracer {
 Result<void> KernelTracer::open(const TracerConfig& config) {
   libbpf_set_print(keep_log);
   libbpf_log().clear();
+  workers_ = std::make_unique<Workers>(kLoadingThreads);
+  auto news = create_news(*workers_, config.ring_bytes);
   auto facts = kernel_btf(object_bytes(Reads::by_helper), kBtfCacheDir);  // both objects read the same fields
   if (!facts) return facts.error();
   Result<void> loaded;
   const char* wanted = std::getenv("DUCT_BPF_READS");  // "helper": for comparison, and where direct reads are under suspicion
   bool direct = facts->rdonly_cast_id && facts->task_struct_id && !(wanted && std::string_view(wanted) == "helper");
   std::string refusal;
-  if (direct && !(loaded = load(config, *facts, Reads::direct))) {  // without a JIT, say
+  if (direct && !(loaded = load(config, *facts, Reads::direct, news))) {  // without a JIT, say
     refusal = "no direct reads of kernel structs: " + loaded.error().message + "\n" + std::exchange(libbpf_log(), "");
     unload();
+    workers_ = std::make_unique<Workers>(kLoadingThreads);
     direct = false;
   }
-  if (!direct && !(loaded = load(config, *facts, Reads::by_helper))) return loaded;
+  if (!direct && !(loaded = load(config, *facts, Reads::by_helper, news))) return loaded;
   libbpf_log().insert(0, refusal);
   if (!attach()) return failure(errno);
-  if (!leaves_some_ && !finish_loading()) return failure(errno);
+  if (!loader_->leaves_some() && !finish_loading()) return failure(errno);
   ring_ = ring_buffer__new(bpf_map__fd(object_->maps.news), on_message, this, nullptr);
   if (!ring_) return failure(errno);
   if (run_program(object_->progs.arm)) return failure(errno);
@@ -174,13 +197,13 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   return {};
 }
 
-Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& facts, Reads reads) {
+Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& facts, Reads reads, const std::shared_future<Fd>& news) {
   bpf_object_open_opts options{};
   options.sz = sizeof options;
   std::string btf_path = facts.path();
   // Where /proc is not mounted libbpf reads the kernel's own.
   if (::access(btf_path.c_str(), R_OK) == 0) options.btf_custom_path = btf_path.c_str();
-  loader_ = std::make_unique<ProgramLoader>(facts);
+  loader_ = std::make_unique<ProgramLoader>(facts, *workers_);
   object_ = open_object(reads, options);
   if (!object_) return failure(errno);
 
@@ -217,7 +240,8 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   bpf_map__set_max_entries(object_->maps.groups, entries);
   bpf_map__set_max_entries(object_->maps.late_news, late_news);
   bpf_map__set_max_entries(object_->maps.late_execs, late_chunks);
-  bpf_map__set_max_entries(object_->maps.news, power_of_two_up_to(std::max<std::size_t>(config.ring_bytes, 4096)));
+  if (!news.get() || bpf_map__reuse_fd(object_->maps.news, news.get().get()))
+    bpf_map__set_max_entries(object_->maps.news, ring_size(config.ring_bytes));
   bpf_map__set_max_entries(object_->maps.exec_scratch, cpus);
   std::size_t scratch = 16 + sizeof(abi::news_exec) + abi::ABI_EXE_BYTES + config.max_argv_bytes + abi::ABI_SPILL_CHUNK;
   bpf_map__set_value_size(object_->maps.exec_scratch, (scratch + 7) / 8 * 8);
@@ -225,21 +249,15 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   bpf_program__set_autoload(object_->progs.adopt, config.adopts);
   bpf_program__set_autoload(object_->progs.on_rss, config.memory != MemoryMethod::sampled);
 
-  // libbpf raises the limit on locked memory where the kernel counts maps and programs against it (before 5.11): not for the
-  // command, so there nothing is loaded late.
-  rlimit locked{}, raised{};
-  ::getrlimit(RLIMIT_MEMLOCK, &locked);
-  int error = duct_bpf_obj::load(object_);
-  ::getrlimit(RLIMIT_MEMLOCK, &raised);
   // A sample is not taken at once. But on_free has to be there from the first exit: on a machine short of CPU a process can be freed,
   // and its memory another's, before anybody has looked at it, and then nothing tells of its end.
-  std::set<const bpf_program*> late;
-  if (!config.adopts && raised.rlim_cur == locked.rlim_cur)
-    late = {object_->progs.sample, object_->progs.sample_threads, object_->progs.read_states};
-  if (!error) error = loader_->load(late, [this, entries] { return watch_list_.create(entries) ? 0 : -errno; });
+  if (!config.adopts) loader_->leave_for_later({object_->progs.sample, object_->progs.sample_threads, object_->progs.read_states});
+  rlimit locked{};
+  ::getrlimit(RLIMIT_MEMLOCK, &locked);
+  int error = duct_bpf_obj::load(object_);
+  if (!error) error = loader_->load([this, entries] { return watch_list_.create(entries) ? 0 : -errno; });
   libbpf_log() += loader_->log();
   ::setrlimit(RLIMIT_MEMLOCK, &locked);
-  leaves_some_ = !late.empty();
   if (error) return failure(error);
   return {};
 }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// A few threads that do what they are given side by side, the longest first, so that none is left with it at the end.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace duct_bpf {
+
+class Workers {
+ public:
+  // One thread for each CPU but the caller's, `most` at most; fewer, or none, where the machine gives no more. They have the
+  // capabilities that the caller has now.
+  explicit Workers(std::size_t most);
+  ~Workers() { finish(); }
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  std::size_t threads() const { return threads_.size(); }
+  // `effort`: in any unit, beside that of other tasks.
+  void add(std::size_t effort, std::function<void()> task);
+  // The caller does its part. Returns when all is done and the threads have ended; what is added later waits for the next call.
+  void finish();
+
+ private:
+  struct Task {
+    std::size_t effort;
+    std::function<void()> run;
+  };
+  void work();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Task> waiting_;
+  bool complete_ = false;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace duct_bpf
