@@ -86,7 +86,8 @@ int ProgramLoader::prepare(bpf_program* program, bpf_prog_load_opts* options, lo
     job->options.expected_attach_type = kind == kTaskIterator || kind == kMapIterator ? BPF_TRACE_ITER : BPF_TRACE_RAW_TP;
     job->options.attach_btf_id = current_loader->attach_ids_[kind];
   }
-  if (current_loader->late_.contains(program) && current_loader->locked_memory_ == locked_memory_limit()) {
+  if (current_loader->leaves_ && std::ranges::count(current_loader->late_, program) &&
+      current_loader->locked_memory_ == locked_memory_limit()) {
     current_loader->late_jobs_.push_back(std::move(job));
   } else {
     current_loader->workers_.add(job->instructions.size(), [each = job.get()] { load_one(*each); });
@@ -115,12 +116,15 @@ void ProgramLoader::load_one(Job& job) {
   job.log.resize(job.log.find('\0') == std::string::npos ? job.log.size() : job.log.find('\0'));
 }
 
-int ProgramLoader::load(std::function<int()> with_late) {
-  with_late_ = std::move(with_late);
+int ProgramLoader::load(OnLate on_late) {
+  on_late_ = std::move(on_late);
   workers_.finish();
+  std::ranges::sort(late_jobs_, {}, [this](auto& job) { return std::ranges::find(late_, job->program); });
   if (int error = take(jobs_)) return error;
   if (late_jobs_.empty()) {
-    load_late_ones({}, true);
+    for (auto* program : late_)
+      if (int error = on_late_(program, fd(program))) return error;
+    late_done_ = kAll;
   } else {
     try {
       late_thread_ = std::jthread([this](std::stop_token stop) { load_late(stop); });
@@ -139,10 +143,16 @@ void ProgramLoader::load_late(std::stop_token stop) {
 }
 
 void ProgramLoader::load_late_ones(std::stop_token stop, bool permitted) {
-  late_error_ = !permitted ? -EPERM : stop.stop_requested() ? 0 : with_late_();
-  for (auto& job : late_jobs_)
-    if (!late_error_ && !stop.stop_requested()) load_one(*job);
-  late_ready_ = true;
+  if (!permitted) late_error_ = -EPERM;
+  for (auto& job : late_jobs_) {
+    if (late_error_ || stop.stop_requested()) break;
+    load_one(*job);
+    if (job->fd) late_error_ = on_late_(job->program, job->fd.get());
+    late_done_++;
+    late_done_.notify_one();
+  }
+  late_done_ = kAll;
+  late_done_.notify_one();
 }
 
 void ProgramLoader::start_late() {
@@ -172,7 +182,19 @@ int ProgramLoader::take(Jobs& jobs) {
 
 int ProgramLoader::fd(const bpf_program* program) const {
   auto found = loaded_.find(program);
-  return found == loaded_.end() ? -1 : found->second.get();
+  if (found != loaded_.end()) return found->second.get();
+  for (std::size_t i = 0; i < std::min(late_done_.load(), late_jobs_.size()); i++)
+    if (late_jobs_[i]->program == program) return late_jobs_[i]->fd.get();
+  return -1;
+}
+
+int ProgramLoader::wait_for(const bpf_program* program) {
+  start_late();
+  for (;;) {
+    std::size_t done = late_done_;
+    if (fd(program) >= 0 || done == kAll) return fd(program);
+    late_done_.wait(done);
+  }
 }
 
 }  // namespace duct_bpf

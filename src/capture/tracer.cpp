@@ -135,6 +135,7 @@ class KernelTracer final : public Tracer {
   bool read_pass(const Fd& link, const Sink& sink, End end = End::of_file);
   int run_program(const bpf_program* program, std::uint32_t* answer = nullptr);
   Result<std::uint64_t> adopt(pid_t pid);  // 0: our session
+  int on_late(const bpf_program* program, int fd, std::size_t entries);
   bool attach();
   std::span<const abi::cpu_peak> cpu_peaks() const {
     return std::span(object_->bss->cpu_peaks).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS));
@@ -251,20 +252,29 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
 
   // A sample is not taken at once. But on_free has to be there from the first exit: on a machine short of CPU a process can be freed,
   // and its memory another's, before anybody has looked at it, and then nothing tells of its end.
-  if (!config.adopts) loader_->leave_for_later({object_->progs.sample, object_->progs.sample_threads, object_->progs.read_states});
+  // Who exits before end_exits is there waits in its queue, for on_free, or for us.
+  auto& programs = object_->progs;
+  loader_->leave_for_later({programs.end_exits, programs.sample, programs.sample_threads, programs.read_states});
+  if (config.adopts) loader_->leave_nothing();
   rlimit locked{};
   ::getrlimit(RLIMIT_MEMLOCK, &locked);
   int error = duct_bpf_obj::load(object_);
-  if (!error) error = loader_->load([this, entries] { return watch_list_.create(entries) ? 0 : -errno; });
+  if (!error) error = loader_->load([this, entries](const bpf_program* program, int fd) { return on_late(program, fd, entries); });
   libbpf_log() += loader_->log();
   ::setrlimit(RLIMIT_MEMLOCK, &locked);
   if (error) return failure(error);
   return {};
 }
 
+// What has to be there for a program that comes late, or goes with it.
+int KernelTracer::on_late(const bpf_program* program, int fd, std::size_t entries) {
+  int first = 0;
+  if (program == object_->progs.end_exits) return bpf_map_update_elem(bpf_map__fd(object_->maps.tails), &first, &fd, BPF_ANY);
+  if (program == object_->progs.sample) return watch_list_.create(entries) ? 0 : -errno;
+  return 0;
+}
+
 bool KernelTracer::attach() {
-  int tail = loader_->fd(object_->progs.end_exits), first = 0;
-  if (bpf_map_update_elem(bpf_map__fd(object_->maps.tails), &first, &tail, BPF_ANY)) return false;
   const std::pair<const char*, bpf_program*> points[] = {
       {"signal_generate", object_->progs.on_signal},
       {"sched_process_exit", object_->progs.on_exit},
@@ -319,6 +329,7 @@ int KernelTracer::run_program(const bpf_program* program, std::uint32_t* answer)
 }
 
 bool KernelTracer::end_exits() {
+  if (!samples_ready() && loader_->fd(object_->progs.end_exits) < 0) return true;  // soon
   // Those that are not at rest go to the end of the queue: after a while in which none was ended, the rest is left.
   bool waiting = false;
   std::uint32_t answer = 0;
@@ -452,6 +463,7 @@ bool KernelTracer::read_pass(const Fd& link, const Sink& sink, End end) {
 }
 
 Tracer::Left KernelTracer::finish_all() {
+  loader_->wait_for(object_->progs.end_exits);
   end_exits();
   int fd = bpf_map__fd(object_->maps.groups), queue = bpf_map__fd(object_->maps.exiting);
   Left left;
