@@ -129,7 +129,7 @@ static __always_inline void fill_fork(struct news_fork *fork, u64 key, u64 paren
 	fork->reserved = 0;
 }
 
-static __noinline int spill_fork(u64 key, u64 parent_key)
+__noinline int spill_fork(u64 key, u64 parent_key)
 {
 	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
 	struct news_process message = {};
@@ -181,7 +181,7 @@ static __noinline int take_child(struct task_struct *parent, u64 parent_key, str
 	u64 start_ns = READ(child, start_boottime), key = make_key((struct signal_struct *)child_signal, start_ns);
 	struct group_slot *slot;
 	struct mm_struct *mm = READ(child, mm);
-	u64 *seen;
+	bool is_alone;
 	long error;
 
 	slot = new_group(key, &error);
@@ -194,7 +194,7 @@ static __noinline int take_child(struct task_struct *parent, u64 parent_key, str
 	}
 	slot->info.pid = pid_number(READ(child, thread_pid), &slot->info.pid_ns);
 	slot->info.start_ns = start_ns;
-	seen = follow_memory_of(slot, mm);
+	is_alone = follow_memory_of(slot, mm);
 	slot->leader = (u64)child;
 	reset_gauges(&slot->info);
 	slot->info.max_threads = 1;
@@ -215,7 +215,7 @@ static __noinline int take_child(struct task_struct *parent, u64 parent_key, str
 		slot->info.flags |= PROC_BORROWED_MM;
 		slot->lender = parent_slot && parent_slot->info.flags & PROC_BORROWED_MM ? parent_slot->lender : parent_key;
 	} else {
-		set_rss(slot, rss_pages_exact(mm, seen));
+		set_rss(slot, rss_pages_exact(number_of_mm(slot), is_alone));
 	}
 	count(forks);
 	note_live(1);
@@ -269,20 +269,27 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 
 /* --- exec --- */
 
-static __always_inline void spill_exec(u8 *message, u64 bytes, u64 image_id)
+/* The message that is this CPU's scratch. Global, as rss_pages_exact. */
+__noinline int spill_exec(u64 bytes, u64 image_id)
 {
 	struct chunk_key key = {.image_id = image_id, .parts = (bytes + ABI_SPILL_CHUNK - 1) / ABI_SPILL_CHUNK};
+	u32 cpu = bpf_get_smp_processor_id();
+	u8 *message = bpf_map_lookup_elem(&exec_scratch, &cpu);
 
+	if (!message)
+		return 0;
+	message += sizeof(struct exec_scratch_head);
 	for (u32 part = 0; part < (max_argv_bytes + 48 + ABI_EXE_BYTES) / ABI_SPILL_CHUNK + 1; part++) {
 		if (part >= key.parts)
 			break;
 		key.part = part;
 		if (bpf_map_update_elem(&late_execs, &key, message + (u64)part * ABI_SPILL_CHUNK, BPF_ANY)) {
 			count(lost_argv);
-			return;
+			return 0;
 		}
 	}
 	count(spilled);
+	return 0;
 }
 
 /*
@@ -307,7 +314,8 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	struct mm_struct *mm;
 	struct news_exec *exec;
 	u32 cpu = bpf_get_smp_processor_id();
-	u64 exe_bytes, argv_bytes, start, total, maxrss, *seen;
+	u64 exe_bytes, argv_bytes, start, total, maxrss;
+	bool is_alone;
 	u8 *scratch, *data;
 
 	if (!slot)
@@ -327,10 +335,10 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	slot->info.num_execs++;
 	note_foreign(slot, task);
 	mm = READ(task, mm);
-	seen = follow_memory_of(slot, mm);
+	is_alone = follow_memory_of(slot, mm);
 	slot->leader = (u64)task; /* a non-leader that execs takes the leader's place */
 	slot->peak_pages = 0;
-	set_rss(slot, rss_pages_exact(mm, seen));
+	set_rss(slot, rss_pages_exact(number_of_mm(slot), is_alone));
 
 	scratch = bpf_map_lookup_elem(&exec_scratch, &cpu);
 	if (!scratch) { /* a CPU that came after the start */
@@ -371,7 +379,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	fill_header(&exec->header, NEWS_EXEC, total);
 	if (bpf_ringbuf_output(&news, exec, total, wake_flag(total)))
-		spill_exec((u8 *)exec, total, exec->image_id);
+		spill_exec(total, exec->image_id);
 	return 0;
 }
 
@@ -392,7 +400,7 @@ static __always_inline void take_memory_at_exit(struct group_slot *slot, struct 
 		u64 high, vsz, high_vsz;
 
 		read_sizes(mm, &high, &vsz, &high_vsz);
-		pages = rss_pages_exact(mm, NULL);
+		pages = rss_pages_exact(number_of_mm(slot), false);
 		set_rss(slot, pages);
 		/* hiwater_rss is only raised when memory is given back, so it may lie below the present. */
 		if (high > slot->peak_pages)
@@ -492,7 +500,7 @@ __noinline int end_group(u64 task)
 		return 0;
 	leader = TASK(slot->leader);
 	signal = READ(leader, signal);
-	if (!is_resting(signal, leader))
+	if (!is_resting(slot->leader))
 		return 1;
 	set_rss(slot, 0); /* what was left of its teardown */
 	end.info = slot->info;

@@ -35,7 +35,7 @@ static __always_inline void send_state(struct seq_file *seq, u64 key, struct gro
 		bpf_probe_read_kernel(state->info.comm, sizeof(state->info.comm), &leader->comm);
 		state->info.peak_rss = state->info.peak_rss_image = ABI_ABSENT;
 		if (mm && !(state->info.flags & PROC_BORROWED_MM)) {
-			u64 now = rss_pages_exact(mm, NULL), high = READ(mm, hiwater_rss);
+			u64 now = rss_pages_of(slot, mm), high = READ(mm, hiwater_rss);
 
 			if (high < slot->peak_pages)
 				high = slot->peak_pages;
@@ -62,7 +62,7 @@ static __always_inline void send_live(struct seq_file *seq, u64 key, struct grou
 		if (slot->info.flags & PROC_BORROWED_MM && (u64)mm == slot->mm && bpf_core_field_exists(mm->owner) &&
 		    READ(mm, owner, signal) == signal)
 			inherit(slot);
-		u64 rss = rss_pages_for_sample(mm), vsz = READ(mm, total_vm);
+		u64 rss = rss_pages_for_sample(slot, mm), vsz = READ(mm, total_vm);
 		struct mm_struct *again = READ(task, mm);
 
 		if (again != mm) { /* an exec, or an exit, while it was read: the numbers may be another's */
@@ -219,7 +219,7 @@ static __noinline int insert_adopted(struct task_struct *task)
 	u64 key = group_key(task), parent_key = group_key(READ(task, real_parent));
 	struct group_slot *parent, *slot = &adopted_slot;
 	struct mm_struct *mm = READ(task, mm);
-	u64 *seen;
+	bool is_alone;
 	int own, error;
 
 	__builtin_memset(slot, 0, sizeof(*slot));
@@ -235,7 +235,7 @@ static __noinline int insert_adopted(struct task_struct *task)
 	slot->info.flags = PROC_ADOPTED;
 	note_foreign(slot, task);
 	slot->info.image_id = key | 1ULL << 63; /* not one that an exec is given */
-	seen = follow_memory_of(slot, mm);
+	is_alone = follow_memory_of(slot, mm);
 	slot->leader = (u64)task;
 	reset_gauges(&slot->info);
 	slot->info.max_threads = READ(signal, nr_threads);
@@ -253,7 +253,7 @@ static __noinline int insert_adopted(struct task_struct *task)
 	if (!slot)
 		return 0;
 	if (mm)
-		set_rss(slot, rss_pages_exact(mm, seen));
+		set_rss(slot, rss_pages_exact(number_of_mm(slot), is_alone));
 	announce(key, parent_key, slot);
 	return 0;
 }

@@ -13,7 +13,7 @@ const volatile unsigned int every_rss_event = 0;          /* memory is summed up
 const volatile unsigned int rss_events = 1;               /* on_rss runs */
 const volatile unsigned int withholds = 0;                /* enum withhold */
 const volatile unsigned int caller_uid = 0, caller_gid = 0;
-const volatile unsigned int task_struct_id = 0; /* BTF id, for direct reads */
+const volatile unsigned int task_struct_id = 0, mm_struct_id = 0; /* BTF ids, for direct reads */
 
 /* --- state. Each with a value, so that they lie in this order whatever is compiled. --- */
 struct counters counters = {};

@@ -15,43 +15,6 @@
 /* Below this an exiting process's memory counts as gone at once; above, as its teardown goes on. */
 #define TEARDOWN_PAGES 1024
 
-/*
- * By a hash of an address space's address, four numbers: what was last seen of the common part of each counter (half of the
- * address and the number), and in place of the one for swap how many processes of the ledger follow one of this hash, which is
- * all that an event of anybody else's looks at. A map of its own, because the tracer would have to fill a global variable of
- * this size.
- */
-#define SEEN_SPACES 8192 /* 1 << (64 - 51) */
-#define FOLLOWERS KERNEL_MM_SWAPENTS
-struct rss_seen {
-	u64 numbers[SEEN_SPACES * 4 + 3]; /* so that the verifier sees four of them behind any */
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct rss_seen);
-} rss_seen SEC(".maps");
-
-static __always_inline u64 space_hash(void *mm)
-{
-	return low_half(mm) * 0x9E3779B97F4A7C15ULL >> 51;
-}
-
-static __always_inline u64 *numbers_of_space(u64 hash)
-{
-	u32 first = 0;
-	u64 index = hash * 4, *numbers;
-	struct rss_seen *table = bpf_map_lookup_elem(&rss_seen, &first);
-
-	if (!table)
-		return NULL;
-	barrier_var(index); /* 5.10 loses track of its bounds: they are given last */
-	numbers = &table->numbers[index & (SEEN_SPACES * 4 - 1)];
-	barrier_var(numbers); /* made here, where the bounds are known */
-	return numbers;
-}
-
 /* Leaves it to samples from here on. `followed`: the slot's. */
 static __always_inline void unfollow_memory(u32 followed)
 {
@@ -72,23 +35,23 @@ static __always_inline void stop_following(struct group_slot *slot)
 
 /*
  * Events of `mm` are looked at from here on, in place of those of what the slot had before. Those who share an address space
- * are counted each. Returns the place of what is seen of it, for rss_pages_exact; NULL: somebody else uses it already.
+ * are counted each. True: nobody else uses the place of what is seen of it.
  */
-static __always_inline u64 *follow_memory_of(struct group_slot *slot, struct mm_struct *mm)
+static __always_inline bool follow_memory_of(struct group_slot *slot, struct mm_struct *mm)
 {
 	u64 hash = space_hash(mm), others, *numbers;
 
 	stop_following(slot);
 	slot->mm = (u64)mm;
 	if (!rss_events || !mm)
-		return NULL;
+		return false;
 	numbers = numbers_of_space(hash);
 	if (!numbers)
-		return NULL;
+		return false;
 	slot->followed = hash + 1;
 	others = *(volatile u64 *)&numbers[FOLLOWERS];
 	__sync_fetch_and_add(&numbers[FOLLOWERS], 1);
-	return others ? NULL : numbers;
+	return !others;
 }
 
 /* Tells the tracer of a high that it asked to hear of. */
@@ -103,20 +66,21 @@ static __always_inline void tell_peak(long long pages)
 	bpf_ringbuf_output(&news, &peak, sizeof(peak), BPF_RB_FORCE_WAKEUP);
 }
 
-static __always_inline void note_tree_memory(void)
+/* Global, as rss_pages_exact. */
+__noinline int note_tree_memory(void)
 {
 	struct cpu_peak *mine = &cpu_peaks[bpf_get_smp_processor_id() & (ABI_MAX_CPUS - 1)];
 	long long pages = *(volatile long long *)&memory.pages;
 	u64 window = *(volatile u64 *)&window_number;
 
 	if (pages < 0 || closed)
-		return;
+		return 0;
 	if (mine->window != window || (u64)pages > mine->window_pages) {
 		mine->window = window;
 		mine->window_pages = pages;
 	}
 	if ((u64)pages <= *(volatile u64 *)&memory.peak_pages)
-		return;
+		return 0;
 	*(volatile u64 *)&memory.peak_pages = pages;
 	__sync_fetch_and_add(&memory.peak_number, 1);
 	if ((u64)pages > mine->pages) {
@@ -126,6 +90,7 @@ static __always_inline void note_tree_memory(void)
 		mine->threads = *(volatile u64 *)&counters.live_threads;
 	}
 	tell_peak(pages);
+	return 0;
 }
 
 /* Before a slot's memory changes: what it was at the tree's maximum, if there has been a new one since the change before. */
@@ -231,7 +196,7 @@ static __noinline int follow_memory(struct mm_struct *mm)
 
 	if (!slot)
 		return 0;
-	pages = rss_pages_exact(mm, NULL);
+	pages = rss_pages_exact(number_of_mm(slot), false);
 	if (slot->info.flags & PROC_EXITED) { /* its teardown */
 		if (!slot->rss_pages)
 			return 0;

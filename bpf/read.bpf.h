@@ -23,6 +23,7 @@ static void *(*const rdonly_cast)(const void *address, u64 type_id) = (void *)AB
  * instruction of its own, as the verifier wants an instruction to read one type.
  */
 #define TASK(address) ((struct task_struct *)rdonly_cast((const void *)(address), task_struct_id))
+#define ADDRESS_SPACE(address) ((struct mm_struct *)rdonly_cast((const void *)(address), mm_struct_id))
 #define READ(from, ...)                                                                                               \
 	({                                                                                                            \
 		barrier();                                                                                            \
@@ -32,6 +33,7 @@ static void *(*const rdonly_cast)(const void *address, u64 type_id) = (void *)AB
 	})
 #else
 #define TASK(address) ((struct task_struct *)(address))
+#define ADDRESS_SPACE(address) ((struct mm_struct *)(address))
 #define READ(from, ...) READ_BY_HELPER(from, __VA_ARGS__)
 #endif
 

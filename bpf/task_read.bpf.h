@@ -71,6 +71,43 @@ static __always_inline bool rss_is_percpu(void)
 	return !bpf_core_field_exists(((struct mm_struct___before_6_2 *)0)->rss_stat.count);
 }
 
+/*
+ * By a hash of an address space's address, four numbers: what was last seen of the common part of each counter (half of the
+ * address and the number), and in place of the one for swap how many processes of the ledger follow one of this hash, which is
+ * all that an event of anybody else's looks at. A map of its own, because the tracer would have to fill a global variable of
+ * this size.
+ */
+#define SEEN_SPACES 8192 /* 1 << (64 - 51) */
+#define FOLLOWERS KERNEL_MM_SWAPENTS
+struct rss_seen {
+	u64 numbers[SEEN_SPACES * 4 + 3]; /* so that the verifier sees four of them behind any */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct rss_seen);
+} rss_seen SEC(".maps");
+
+static __always_inline u64 space_hash(void *mm)
+{
+	return low_half(mm) * 0x9E3779B97F4A7C15ULL >> 51;
+}
+
+static __always_inline u64 *numbers_of_space(u64 hash)
+{
+	u32 first = 0;
+	u64 index = hash * 4, *numbers;
+	struct rss_seen *table = bpf_map_lookup_elem(&rss_seen, &first);
+
+	if (!table)
+		return NULL;
+	barrier_var(index); /* 5.10 loses track of its bounds: they are given last */
+	numbers = &table->numbers[index & (SEEN_SPACES * 4 - 1)];
+	barrier_var(numbers); /* made here, where the bounds are known */
+	return numbers;
+}
+
 /* Resident pages as /proc shows them: the counters' common part, off by what CPUs hold back. */
 static __always_inline u64 rss_pages_fast(struct mm_struct *mm)
 {
@@ -141,12 +178,15 @@ static __always_inline void read_rss_parts(struct rss_parts *parts, struct mm_st
 }
 
 /*
- * Resident pages, exact where the CPUs can be summed (percpu_offsets are learned where they are needed: since 6.2). What the
- * CPUs hold back of the counters lies side by side, as the kernel allocates them together (since 6.5). Not inlined: its
- * stack is not there while others use theirs. `seen`: where on_rss is to find what was seen here; or NULL.
+ * Resident pages of an address space, exact where the CPUs can be summed (percpu_offsets are learned where they are needed: since
+ * 6.2). What the CPUs hold back of the counters lies side by side, as the kernel allocates them together (since 6.5). `note`: on_rss
+ * is to know what was seen here.
+ * Global, so that it is verified once, not for each call and each way there: then it is given numbers alone.
  */
-static __noinline u64 rss_pages_exact(struct mm_struct *mm, u64 *seen)
+__noinline u64 rss_pages_exact(u64 address, u32 note)
 {
+	struct mm_struct *mm = ADDRESS_SPACE(address);
+	u64 *seen = note ? numbers_of_space(space_hash(mm)) : NULL;
 	struct rss_parts of;
 	long long pages;
 
@@ -189,10 +229,22 @@ static __always_inline void read_sizes(struct mm_struct *mm, u64 *high_rss, u64 
 	*high_vsz = FROM_WINDOW(&window, mm, hiwater_rss, hiwater_vm);
 }
 
-/* For each sample of each process: exact only where that is cheap, or asked for. */
-static __always_inline u64 rss_pages_for_sample(struct mm_struct *mm)
+/* The address of a slot's address space: a number to the verifier, as it comes out of a map (volatile: and not out of a pointer). */
+static __always_inline u64 number_of_mm(struct group_slot *slot)
 {
-	return nr_cpus <= ABI_EXACT_SAMPLE_CPUS || every_rss_event ? rss_pages_exact(mm, NULL) : rss_pages_fast(mm);
+	return *(volatile u64 *)&slot->mm;
+}
+
+/* Of a process whose address space was `mm` a moment ago. */
+static __always_inline u64 rss_pages_of(struct group_slot *slot, struct mm_struct *mm)
+{
+	return (u64)mm == slot->mm ? rss_pages_exact(number_of_mm(slot), false) : rss_pages_fast(mm);
+}
+
+/* For each sample of each process: exact only where that is cheap, or asked for. */
+static __always_inline u64 rss_pages_for_sample(struct group_slot *slot, struct mm_struct *mm)
+{
+	return nr_cpus <= ABI_EXACT_SAMPLE_CPUS || every_rss_event ? rss_pages_of(slot, mm) : rss_pages_fast(mm);
 }
 
 /* A task's totals, and a group's: most of them lie close together. */
@@ -260,11 +312,12 @@ static __always_inline void add_task_usage(struct usage_counts *usage, struct ta
 
 /*
  * The group's totals will not change any more: all threads were released, or there is just a zombie leader that has left
- * its CPU for good.
+ * its CPU for good. Global, as rss_pages_exact.
  */
-static __always_inline bool is_resting(struct signal_struct *signal, struct task_struct *leader)
+__noinline int is_resting(u64 leader_address)
 {
-	int threads = READ(signal, nr_threads);
+	struct task_struct *leader = TASK(leader_address);
+	int threads = READ(leader, signal, nr_threads);
 
 	return threads == 0 || (threads == 1 && READ(leader, exit_state) && task_state(leader) & KERNEL_TASK_DEAD &&
 				!READ(leader, on_cpu));

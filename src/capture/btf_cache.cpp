@@ -27,7 +27,7 @@ const char* const kBtfCacheDir = "/var/cache/duct-bpf";
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x37305f4654425f44;  // "D_BTF_07": raise with the layout of what follows
+constexpr std::uint64_t kMagic = 0x38305f4654425f44;  // "D_BTF_08": raise with the layout of what follows
 constexpr std::size_t kMaxCacheBytes = 1 << 20;
 
 struct CacheHeader {
@@ -37,7 +37,7 @@ struct CacheHeader {
   std::uint32_t iter_map_id;
   std::uint32_t rss_stat_id;
   std::uint32_t rdonly_cast_id;
-  std::uint32_t task_struct_id;
+  std::uint32_t task_struct_id, mm_struct_id;
   std::uint16_t has_bpf_allocator;
   std::uint16_t has_percpu_rss;
   std::uint64_t btf_bytes;
@@ -142,6 +142,7 @@ bool read_cache(int dir, const std::uint64_t (&key)[2], KernelBtf& out) {
   out.rss_stat_id = header.rss_stat_id;
   out.rdonly_cast_id = header.rdonly_cast_id;
   out.task_struct_id = header.task_struct_id;
+  out.mm_struct_id = header.mm_struct_id;
   out.has_bpf_allocator = header.has_bpf_allocator;
   out.has_percpu_rss = header.has_percpu_rss;
   return true;
@@ -164,7 +165,7 @@ void write_cache(int dir, const std::uint64_t (&key)[2], const KernelBtf& facts,
   Fd fd(::openat(dir, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!fd) return;
   CacheHeader header{kMagic, {key[0], key[1]}, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id,
-                     facts.rdonly_cast_id, facts.task_struct_id, facts.has_bpf_allocator, facts.has_percpu_rss,
+                     facts.rdonly_cast_id, facts.task_struct_id, facts.mm_struct_id, facts.has_bpf_allocator, facts.has_percpu_rss,
                      data.size(), hash_of(data)};
   bool whole = ::write(fd.get(), &header, sizeof header) == static_cast<ssize_t>(sizeof header) &&
                ::write(fd.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size()) &&
@@ -368,6 +369,7 @@ Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::strin
   facts.rss_stat_id = id_of("btf_trace_rss_stat", BTF_KIND_TYPEDEF);
   facts.rdonly_cast_id = id_of("bpf_rdonly_cast", BTF_KIND_FUNC);
   facts.task_struct_id = id_of("task_struct", BTF_KIND_STRUCT);
+  facts.mm_struct_id = id_of("mm_struct", BTF_KIND_STRUCT);
   facts.has_bpf_allocator = btf__find_by_name_kind(kernel.get(), "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
   facts.has_percpu_rss = btf__find_by_name_kind(kernel.get(), "mm_rss_stat", BTF_KIND_STRUCT) < 0;
   auto file = to_memfd(*data);

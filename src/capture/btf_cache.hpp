@@ -22,7 +22,7 @@ struct KernelBtf {
   std::uint32_t iter_map_id = 0;   // of bpf_iter_bpf_map_elem
   std::uint32_t rss_stat_id = 0;   // of the tracepoint rss_stat (btf_trace_rss_stat); 0: none
   std::uint32_t rdonly_cast_id = 0;  // of the function bpf_rdonly_cast (6.2 on); 0: none
-  std::uint32_t task_struct_id = 0;  // of struct task_struct
+  std::uint32_t task_struct_id = 0, mm_struct_id = 0;
   bool has_bpf_allocator = false;  // hash maps may allocate in any context (6.1 on)
   bool has_percpu_rss = false;     // resident pages are counted per CPU (6.2 on)
   std::string path() const { return "/proc/self/fd/" + std::to_string(file.get()); }

@@ -179,7 +179,7 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   if (!facts) return facts.error();
   Result<void> loaded;
   const char* wanted = std::getenv("DUCT_BPF_READS");  // "helper": for comparison, and where direct reads are under suspicion
-  bool direct = facts->rdonly_cast_id && facts->task_struct_id && !(wanted && std::string_view(wanted) == "helper");
+  bool direct = facts->rdonly_cast_id && facts->task_struct_id && facts->mm_struct_id && !(wanted && std::string_view(wanted) == "helper");
   std::string refusal;
   if (direct && !(loaded = load(config, *facts, Reads::direct, news))) {  // without a JIT, say
     refusal = "no direct reads of kernel structs: " + loaded.error().message + "\n" + std::exchange(libbpf_log(), "");
@@ -214,6 +214,7 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   percpu_rss_ = facts.has_percpu_rss;
   object_->rodata->nr_cpus = cpus;
   object_->rodata->task_struct_id = facts.task_struct_id;
+  object_->rodata->mm_struct_id = facts.mm_struct_id;
   object_->rodata->page_shift = __builtin_ctzll(page_bytes_);
   object_->rodata->every_rss_event = config.memory == MemoryMethod::exact;
   object_->rodata->rss_events = config.memory != MemoryMethod::sampled;

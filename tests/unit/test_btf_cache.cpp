@@ -244,7 +244,9 @@ TEST_CASE("the second call takes the cache, which is root's alone") {
   CHECK(static_cast<int>(first.task_struct_id) == btf__find_by_name_kind(kernel_types(), "task_struct", BTF_KIND_STRUCT));
   KernelBtf second = cache.get(cache.dir);
   CHECK(second.iter_task_id == first.iter_task_id);
+  CHECK(static_cast<int>(first.mm_struct_id) == btf__find_by_name_kind(kernel_types(), "mm_struct", BTF_KIND_STRUCT));
   CHECK(second.task_struct_id == first.task_struct_id);
+  CHECK(second.mm_struct_id == first.mm_struct_id);
   CHECK(second.rdonly_cast_id == first.rdonly_cast_id);
   CHECK(
       (second.has_bpf_allocator == first.has_bpf_allocator && second.has_percpu_rss == first.has_percpu_rss));
