@@ -238,9 +238,8 @@ Result<void> Session::start_command() {
     if (!plan.user)
       return Error{ErrorCode::usage, "--as-invoker: nobody called sudo", "run it by sudo, or name a user with --user"};
   }
-  say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
-  if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
   if (options_.mode == SessionMode::current_session) {
+    if (auto listening = tracer_->listen(); !listening) return listening;
     auto adopted = tracer_->adopt_session();
     if (!adopted) return adopted.error();
     ledger_->take_adopted();
@@ -249,7 +248,12 @@ Result<void> Session::start_command() {
     if (auto guarded = guard_.start(*tracer_); !guarded) return guarded;
   CaptureFiles captured{files_.stdout_fd(), files_.stderr_fd(), paths_.stdout_file};
   if (auto streams = streams_.open(options_, captured, plan); !streams) return streams;
-  plan.before_exec = [this](pid_t) { return renounce(); };
+  plan.before_exec = [this](pid_t) {
+    if (auto listening = tracer_->listen(); !listening) return listening;
+    say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
+    if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
+    return renounce();
+  };
   tracer_->expect_command();
   start_wall_ns_ = now_ns();
   start_monotonic_ns_ = monotonic_now_ns();
@@ -269,6 +273,7 @@ Result<void> Session::start_attached() {
   if (!attached_)
     return Error{ErrorCode::usage, "--attach " + std::to_string(pid) + ": " + errno_text(errno),
                  "give the pid of a running process (not of one of its threads)"};
+  if (auto listening = tracer_->listen(); !listening) return listening;
   if (auto renounced = renounce(); !renounced) return renounced;
   if (auto permitted = check_attach_permission(options_, pid); !permitted) return permitted;
   start_wall_ns_ = now_ns();

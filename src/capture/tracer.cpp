@@ -23,6 +23,7 @@
 #include "capture/fd.hpp"
 #include "capture/kernel_support.hpp"
 #include "capture/machine.hpp"
+#include "capture/maps.hpp"
 #include "capture/os_error.hpp"
 #include "capture/privilege.hpp"
 #include "capture/program_loader.hpp"
@@ -46,36 +47,6 @@ int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
   int length = std::vsnprintf(line, sizeof line, format, arguments);
   if (length > 0 && libbpf_log().size() < 64 * 1024) libbpf_log() += line;
   return length;
-}
-
-std::size_t read_number(const char* path) {
-  std::size_t number = 0;
-  if (std::FILE* file = std::fopen(path, "re")) {
-    if (std::fscanf(file, "%zu", &number) != 1) number = 0;
-    std::fclose(file);
-  }
-  return number;
-}
-
-std::size_t power_of_two_up_to(std::size_t wish) {
-  std::size_t size = 1;
-  while (size < wish) size <<= 1;
-  return size;
-}
-
-std::uint32_t ring_size(std::size_t wish) { return power_of_two_up_to(std::max<std::size_t>(wish, 4096)); }
-
-// The ring's memory takes half a millisecond to be had, beside which libbpf reads the object. Empty: libbpf is to make it, where it
-// has raised the limit on locked memory (before 5.11), or where there is one CPU.
-std::shared_future<Fd> create_news(Workers& workers, std::size_t ring_bytes) {
-  auto created = std::make_shared<std::promise<Fd>>();
-  if (workers.threads())
-    workers.add(0, [created, size = ring_size(ring_bytes)] {
-      created->set_value(Fd(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "news", 0, 0, size, nullptr)));
-    });
-  else
-    created->set_value(Fd());
-  return created->get_future();
 }
 
 std::uint64_t message_time(std::span<const std::byte> message) {
@@ -104,6 +75,7 @@ class KernelTracer final : public Tracer {
 
   Result<void> open(const TracerConfig& config);
 
+  Result<void> listen() override;
   void close() override { __atomic_store_n(&object_->bss->closed, 1u, __ATOMIC_SEQ_CST); }
   // Not before: on a machine with few CPUs the command would have to wait for them.
   void command_started(pid_t, const std::vector<std::string>&, const std::string&) override { loader_->start_late(); }
@@ -191,10 +163,14 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   libbpf_log().insert(0, refusal);
   if (!attach()) return failure(errno);
   if (!loader_->leaves_some() && !finish_loading()) return failure(errno);
-  ring_ = ring_buffer__new(bpf_map__fd(object_->maps.news), on_message, this, nullptr);
-  if (!ring_) return failure(errno);
   if (run_program(object_->progs.arm)) return failure(errno);
   if (facts->has_percpu_rss) learn_percpu_offsets(cpus_);
+  return {};
+}
+
+Result<void> KernelTracer::listen() {
+  if (!ring_) ring_ = ring_buffer__new(bpf_map__fd(object_->maps.news), on_message, this, nullptr);
+  if (!ring_) return failure(errno);
   return {};
 }
 
@@ -226,27 +202,7 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   }
   object_->rodata->wake_step_bytes = std::max<std::size_t>(config.ring_bytes / 8, 4096);
 
-  // The machine's processes cannot be more than its pids. Room for 4 million, a usual limit, would cost 64 MiB and more
-  // time than all the rest of the start.
-  std::size_t entries = config.ledger_entries;
-  if (!entries) entries = std::clamp<std::size_t>(read_number("/proc/sys/kernel/pid_max"), 4096, 65536);
-  std::size_t late_news = 32768, late_chunks = 16384;
-  if (!facts.has_bpf_allocator) {
-    // Before 6.1 a hash that allocates inside a tracepoint may deadlock, so all is allocated at the start.
-    entries = std::min<std::size_t>(entries, 65536);
-    late_news = 8192;
-    late_chunks = 256;
-    for (bpf_map* map : {object_->maps.groups, object_->maps.late_news, object_->maps.late_execs, object_->maps.exited})
-      bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~BPF_F_NO_PREALLOC);
-  }
-  bpf_map__set_max_entries(object_->maps.groups, entries);
-  bpf_map__set_max_entries(object_->maps.late_news, late_news);
-  bpf_map__set_max_entries(object_->maps.late_execs, late_chunks);
-  if (!news.get() || bpf_map__reuse_fd(object_->maps.news, news.get().get()))
-    bpf_map__set_max_entries(object_->maps.news, ring_size(config.ring_bytes));
-  bpf_map__set_max_entries(object_->maps.exec_scratch, cpus);
-  std::size_t scratch = 16 + sizeof(abi::news_exec) + abi::ABI_EXE_BYTES + config.max_argv_bytes + abi::ABI_SPILL_CHUNK;
-  bpf_map__set_value_size(object_->maps.exec_scratch, (scratch + 7) / 8 * 8);
+  const std::size_t entries = size_maps(*object_, config, facts.has_bpf_allocator, cpus);
   object_->rodata->adopts = config.adopts;
   bpf_program__set_autoload(object_->progs.adopt, config.adopts);
   bpf_program__set_autoload(object_->progs.on_rss, config.memory != MemoryMethod::sampled);
@@ -257,6 +213,7 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   auto& programs = object_->progs;
   loader_->leave_for_later({programs.end_exits, programs.sample, programs.sample_threads, programs.read_states});
   if (config.adopts) loader_->leave_nothing();
+  if (workers_->threads()) create_large_maps(*object_, news);
   rlimit locked{};
   ::getrlimit(RLIMIT_MEMLOCK, &locked);
   int error = duct_bpf_obj::load(object_);

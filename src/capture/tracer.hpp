@@ -61,6 +61,9 @@ class Tracer {
   // What libbpf and the kernel's verifier had to say while the last load went on.
   static const std::string& log();
 
+  // Makes room for news in our address space: before the first use of news_fd() and drain(), and behind the fork of the command,
+  // which would copy it. Again: nothing.
+  virtual Result<void> listen() { return {}; }
   // The next child that this process forks is the root of the tree.
   virtual void expect_command() = 0;
   // For tracers that do not learn it from the kernel: the command runs; it has ended, and is about to be reaped.

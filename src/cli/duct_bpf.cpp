@@ -2,6 +2,7 @@
 // The program duct-bpf: a shell over duct_bpf::run().
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -182,6 +183,9 @@ int run_program(int argc, char** argv, std::chrono::steady_clock::time_point lau
 
 int main(int argc, char** argv) {
   const auto launched = std::chrono::steady_clock::now();
+  // Our few threads do not need a heap each, which takes a while to come to be and to grow, page by page.
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_TOP_PAD, 512 << 10);
   open_standard_descriptors();
   if (!is_installed_well()) return 1;
   try {
