@@ -65,6 +65,7 @@ std::size_t size_maps(duct_bpf_obj& object, const TracerConfig& config, bool has
 }
 
 std::shared_future<Fd> create_news(Workers& workers, std::size_t ring_bytes) {
+  if (!workers.threads()) return {};
   auto created = std::make_shared<std::promise<Fd>>();
   workers.add(0, [created, size = ring_size(ring_bytes)] {
     created->set_value(Fd(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "news", 0, 0, size, nullptr)));
@@ -73,6 +74,7 @@ std::shared_future<Fd> create_news(Workers& workers, std::size_t ring_bytes) {
 }
 
 void create_large_maps(duct_bpf_obj& object, const std::shared_future<Fd>& news) {
+  if (!news.valid()) return;
   for (bpf_map* map : {object.maps.groups, object.maps.rss_seen}) use(map, create(map));
   use(object.maps.news, news.get());
 }

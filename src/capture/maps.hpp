@@ -16,8 +16,8 @@ namespace duct_bpf {
 std::size_t size_maps(duct_bpf_obj& object, const TracerConfig& config, bool has_bpf_allocator, unsigned cpus);
 
 // The ring's memory takes half a millisecond to be had: `workers` do that while libbpf reads the object and create_large_maps makes
-// the next larger ones. Empty: it is left to libbpf, as are all maps that cannot be made here; it raises the limit on locked memory
-// (before 5.11).
+// the next larger ones. What cannot be made here is left to libbpf, which raises the limit on locked memory (before 5.11); and all
+// of it where there is but one CPU.
 std::shared_future<Fd> create_news(Workers& workers, std::size_t ring_bytes);
 void create_large_maps(duct_bpf_obj& object, const std::shared_future<Fd>& news);
 

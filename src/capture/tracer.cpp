@@ -213,7 +213,7 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   auto& programs = object_->progs;
   loader_->leave_for_later({programs.end_exits, programs.sample, programs.sample_threads, programs.read_states});
   if (config.adopts) loader_->leave_nothing();
-  if (workers_->threads()) create_large_maps(*object_, news);
+  create_large_maps(*object_, news);
   rlimit locked{};
   ::getrlimit(RLIMIT_MEMLOCK, &locked);
   int error = duct_bpf_obj::load(object_);

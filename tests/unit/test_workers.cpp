@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "capture/workers.hpp"
+
+using duct_bpf::Workers;
+
+TEST_CASE("without threads the caller does all, the longest first", "[workers]") {
+  Workers workers(0);
+  CHECK(workers.threads() == 0);
+  std::vector<int> done;
+  for (int effort : {2, 5, 1, 4}) workers.add(static_cast<std::size_t>(effort), [&done, effort] { done.push_back(effort); });
+  CHECK(done.empty());
+  workers.finish();
+  CHECK(done == std::vector<int>{5, 4, 2, 1});
+  workers.add(3, [&done] { done.push_back(3); });
+  workers.finish();
+  CHECK(done.back() == 3);
+}
+
+TEST_CASE("all tasks are done, once, when finish() returns", "[workers]") {
+  std::vector<std::atomic<int>> runs(1000);
+  Workers workers(3);
+  for (auto& each : runs) workers.add(1, [&each] { each++; });
+  workers.finish();
+  for (auto& each : runs) REQUIRE(each == 1);
+  CHECK(workers.threads() == 0);
+}
+
+TEST_CASE("what is added is begun at once, beside the caller", "[workers]") {
+  Workers workers(1);
+  if (!workers.threads()) return;  // one CPU
+  std::promise<std::thread::id> begun;
+  workers.add(1, [&begun] { begun.set_value(std::this_thread::get_id()); });
+  CHECK(begun.get_future().get() != std::this_thread::get_id());
+}
+
+TEST_CASE("what was given is done where nobody asks for it", "[workers]") {
+  std::atomic<int> runs = 0;
+  { Workers workers(0), others(2); for (auto* each : {&workers, &others}) each->add(1, [&runs] { runs++; }); }
+  CHECK(runs == 2);
+}
