@@ -67,6 +67,21 @@ class Loss(harness.DuctTest):
         self.assertGreater(run.completeness["spilled"], 0)
         self.assertEqual(len([p for p in run.processes if p["cmd"].startswith("/bin/true argument-")]), execs)
 
+    def test_forks_make_room_in_the_ledger(self):
+        # While the tracer is stopped and nobody reaps: it is the next fork that ends who has exited.
+        count = scaled(1000)
+        process = self.start("--max-processes", "64", "--", "sh", "-c", f"touch ready; {GO}; {fixture('zombies')} {count} 0 each > /dev/null; touch done")
+        self.wait_for_file("ready")
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            self.stopped(process)
+            self.wait_for(lambda: os.path.exists(self.path("done")), "the zombies must not wait for the tracer", harness.PATIENCE)
+        finally:
+            os.kill(process.pid, signal.SIGCONT)
+        run = self.finish(process)
+        self.assert_exact(run)
+        self.assertEqual(len(run.by_cmd(fixture("zombies"))), count + 1)
+
     def test_more_processes_than_the_ledger_holds(self):
         run = self.duct("--max-processes", "64", "--", "sh", "-c", 'for i in $(seq 200); do sleep 300 & all="$all $!"; done; kill $all; wait')
         self.assertEqual(run.status, 0)
