@@ -86,12 +86,13 @@ int ProgramLoader::prepare(bpf_program* program, bpf_prog_load_opts* options, lo
     job->options.expected_attach_type = kind == kTaskIterator || kind == kMapIterator ? BPF_TRACE_ITER : BPF_TRACE_RAW_TP;
     job->options.attach_btf_id = current_loader->attach_ids_[kind];
   }
-  if (current_loader->leaves_ && std::ranges::count(current_loader->late_, program) &&
-      current_loader->locked_memory_ == locked_memory_limit()) {
+  const bool may_wait = current_loader->locked_memory_ == locked_memory_limit();
+  const bool is_last = may_wait && program == current_loader->last_;
+  if (may_wait && current_loader->late_.contains(program)) {
     current_loader->late_jobs_.push_back(std::move(job));
   } else {
-    current_loader->workers_.add(job->instructions.size(), [each = job.get()] { load_one(*each); });
-    current_loader->jobs_.push_back(std::move(job));
+    current_loader->workers_.add(is_last ? 0 : job->instructions.size(), [loader = current_loader, each = job.get()] { loader->load_one(*each); });
+    (is_last ? current_loader->last_jobs_ : current_loader->jobs_).push_back(std::move(job));
   }
   options->func_info_cnt = options->line_info_cnt = 0;
   bpf_insn stub[std::size(kStub)];
@@ -106,6 +107,7 @@ void ProgramLoader::load_one(Job& job) {
     job.error = job.fd ? 0 : -errno;
   };
   attempt();
+  if (job.fd && on_loaded_) job.error = on_loaded_(job.program, job.fd.get());
   // Once more for the verifier's words, which cost time when all is well. They tell kernel addresses: not to who is not root.
   if (job.fd || privilege_is_the_files()) return;
   job.log.resize(256 * 1024);
@@ -116,23 +118,20 @@ void ProgramLoader::load_one(Job& job) {
   job.log.resize(job.log.find('\0') == std::string::npos ? job.log.size() : job.log.find('\0'));
 }
 
-int ProgramLoader::load(OnLate on_late) {
-  on_late_ = std::move(on_late);
-  workers_.finish();
-  std::ranges::sort(late_jobs_, {}, [this](auto& job) { return std::ranges::find(late_, job->program); });
+int ProgramLoader::load() {
+  workers_.finish(1);
   if (int error = take(jobs_)) return error;
-  if (late_jobs_.empty()) {
-    for (auto* program : late_)
-      if (int error = on_late_(program, fd(program))) return error;
-    late_done_ = kAll;
-  } else {
-    try {
-      late_thread_ = std::jthread([this](std::stop_token stop) { load_late(stop); });
-    } catch (const std::system_error&) {  // no thread to be had: now, then
-      load_late_ones({}, true);
-    }
+  try {
+    if (leaves_some()) late_thread_ = std::jthread([this](std::stop_token stop) { load_late(stop); });
+  } catch (const std::system_error&) {  // no thread to be had: now, then
+    load_late_ones({}, true);
   }
   return 0;
+}
+
+int ProgramLoader::settle() {
+  workers_.finish();
+  return take(last_jobs_);
 }
 
 // All that is privileged once the command runs, for the milliseconds that it takes.
@@ -144,15 +143,9 @@ void ProgramLoader::load_late(std::stop_token stop) {
 
 void ProgramLoader::load_late_ones(std::stop_token stop, bool permitted) {
   if (!permitted) late_error_ = -EPERM;
-  for (auto& job : late_jobs_) {
-    if (late_error_ || stop.stop_requested()) break;
-    load_one(*job);
-    if (job->fd) late_error_ = on_late_(job->program, job->fd.get());
-    late_done_++;
-    late_done_.notify_one();
-  }
-  late_done_ = kAll;
-  late_done_.notify_one();
+  for (auto& job : late_jobs_)
+    if (!late_error_ && !stop.stop_requested()) load_one(*job);
+  late_ready_ = true;
 }
 
 void ProgramLoader::start_late() {
@@ -182,19 +175,7 @@ int ProgramLoader::take(Jobs& jobs) {
 
 int ProgramLoader::fd(const bpf_program* program) const {
   auto found = loaded_.find(program);
-  if (found != loaded_.end()) return found->second.get();
-  for (std::size_t i = 0; i < std::min(late_done_.load(), late_jobs_.size()); i++)
-    if (late_jobs_[i]->program == program) return late_jobs_[i]->fd.get();
-  return -1;
-}
-
-int ProgramLoader::wait_for(const bpf_program* program) {
-  start_late();
-  for (;;) {
-    std::size_t done = late_done_;
-    if (fd(program) >= 0 || done == kAll) return fd(program);
-    late_done_.wait(done);
-  }
+  return found == loaded_.end() ? -1 : found->second.get();
 }
 
 }  // namespace duct_bpf

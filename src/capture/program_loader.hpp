@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,22 +33,25 @@ class ProgramLoader {
   ProgramLoader(const ProgramLoader&) = delete;
   ProgramLoader& operator=(const ProgramLoader&) = delete;
 
-  // Before the object's own load: these can be left for later, in this order. They are not if libbpf raises the limit on locked
-  // memory, as it does where the kernel counts maps and programs against it (before 5.11): it is the command's, too.
-  void leave_for_later(std::vector<const bpf_program*> late) { late_ = std::move(late); }
-  void leave_nothing() { leaves_ = false; }
-  // After the object's own load. Returns when all but the late programs are loaded: 0 or -errno, and log() says what
-  // the verifier said. `on_late` is told of each of these as soon as it is loaded, in their thread; 0 or -errno as well.
-  using OnLate = std::function<int(const bpf_program*, int fd)>;
-  int load(OnLate on_late);
+  // Before the object's own load. `last` may still be under way when load() returns, `late` not yet. They are not if libbpf raises
+  // the limit on locked memory, as it does where the kernel counts maps and programs against it (before 5.11): it is the command's, too.
+  void leave_for_later(const bpf_program* last, std::set<const bpf_program*> late) {
+    last_ = last;
+    late_ = std::move(late);
+  }
+  // Is told of each program as soon as it is loaded, in the thread that did it: 0 or -errno.
+  using OnLoaded = std::function<int(const bpf_program*, int fd)>;
+  void tell(OnLoaded on_loaded) { on_loaded_ = std::move(on_loaded); }
+  // After the object's own load, when all but those are loaded: 0 or -errno, and log() says what the verifier said.
+  int load();
+  int settle();  // when the last one is loaded, and the workers have ended: the same
   bool leaves_some() const { return !late_jobs_.empty(); }
   // Lets the thread of the late ones begin; what it has not come to when we are destroyed is left. That thread comes to be
   // in load(), with the capabilities of its caller: who calls this may have none.
   void start_late();
-  bool late_ready() const { return late_done_ == kAll; }  // finish() will not have to wait
+  bool late_ready() const { return late_ready_; }  // finish() will not have to wait
   int finish();       // when these are loaded, too: the same; once
-  int fd(const bpf_program* program) const;  // -1: not loaded, or late and not loaded yet
-  int wait_for(const bpf_program* program);  // the same, once its turn was, if it is a late one
+  int fd(const bpf_program* program) const;  // -1: not loaded, or late and not finished
   const std::string& log() const { return log_; }
 
  private:
@@ -55,7 +59,7 @@ class ProgramLoader {
   static void register_handlers();
   static int prepare(bpf_program* program, bpf_prog_load_opts* options, long kind);
   using Jobs = std::vector<std::unique_ptr<Job>>;
-  static void load_one(Job& job);
+  void load_one(Job& job);
   void load_late(std::stop_token stop);
   void load_late_ones(std::stop_token stop, bool permitted);
   int take(Jobs& jobs);
@@ -64,14 +68,12 @@ class ProgramLoader {
   std::uint32_t rdonly_cast_id_;
   Workers& workers_;
   rlim_t locked_memory_;
-  std::vector<const bpf_program*> late_;
-  bool leaves_ = true;
-  Jobs jobs_, late_jobs_;
-  OnLate on_late_;
+  const bpf_program* last_ = nullptr;
+  std::set<const bpf_program*> late_;
+  OnLoaded on_loaded_;
+  Jobs jobs_, last_jobs_, late_jobs_;
   int late_error_ = 0;
-  std::atomic<bool> late_wanted_ = false;
-  static constexpr std::size_t kAll = -1;
-  std::atomic<std::size_t> late_done_ = 0;  // of late_jobs_; kAll: or given up
+  std::atomic<bool> late_wanted_ = false, late_ready_ = false;
   std::jthread late_thread_;
   std::map<const bpf_program*, Fd> loaded_;
   std::string log_;

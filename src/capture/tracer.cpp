@@ -107,7 +107,7 @@ class KernelTracer final : public Tracer {
   bool read_pass(const Fd& link, const Sink& sink, End end = End::of_file);
   int run_program(const bpf_program* program, std::uint32_t* answer = nullptr);
   Result<std::uint64_t> adopt(pid_t pid);  // 0: our session
-  int on_late(const bpf_program* program, int fd, std::size_t entries);
+  int on_loaded(const bpf_program* program, int fd, std::size_t entries);
   bool attach();
   std::span<const abi::cpu_peak> cpu_peaks() const {
     return std::span(object_->bss->cpu_peaks).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS));
@@ -171,6 +171,10 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
 Result<void> KernelTracer::listen() {
   if (!ring_) ring_ = ring_buffer__new(bpf_map__fd(object_->maps.news), on_message, this, nullptr);
   if (!ring_) return failure(errno);
+  // Not later: on a machine short of CPU processes may be freed, and their memory others', before anybody has looked at them.
+  int error = loader_->settle();
+  libbpf_log() += loader_->log();
+  if (error) return failure(error);
   return {};
 }
 
@@ -209,23 +213,22 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
 
   // A sample is not taken at once. But on_free has to be there from the first exit: on a machine short of CPU a process can be freed,
   // and its memory another's, before anybody has looked at it, and then nothing tells of its end.
-  // Who exits before end_exits is there waits in its queue, for on_free, or for us.
   auto& programs = object_->progs;
-  loader_->leave_for_later({programs.end_exits, programs.sample, programs.sample_threads, programs.read_states});
-  if (config.adopts) loader_->leave_nothing();
+  if (!config.adopts) loader_->leave_for_later(programs.end_exits, {programs.sample, programs.sample_threads, programs.read_states});
+  loader_->tell([this, entries](const bpf_program* program, int fd) { return on_loaded(program, fd, entries); });
   create_large_maps(*object_, news);
   rlimit locked{};
   ::getrlimit(RLIMIT_MEMLOCK, &locked);
   int error = duct_bpf_obj::load(object_);
-  if (!error) error = loader_->load([this, entries](const bpf_program* program, int fd) { return on_late(program, fd, entries); });
+  if (!error) error = loader_->load();
   libbpf_log() += loader_->log();
   ::setrlimit(RLIMIT_MEMLOCK, &locked);
   if (error) return failure(error);
   return {};
 }
 
-// What has to be there for a program that comes late, or goes with it.
-int KernelTracer::on_late(const bpf_program* program, int fd, std::size_t entries) {
+// What goes with a program. By whoever loaded it, as the main thread may have no privilege any more.
+int KernelTracer::on_loaded(const bpf_program* program, int fd, std::size_t entries) {
   int first = 0;
   if (program == object_->progs.end_exits) return bpf_map_update_elem(bpf_map__fd(object_->maps.tails), &first, &fd, BPF_ANY);
   if (program == object_->progs.sample) return watch_list_.create(entries) ? 0 : -errno;
@@ -287,7 +290,6 @@ int KernelTracer::run_program(const bpf_program* program, std::uint32_t* answer)
 }
 
 bool KernelTracer::end_exits() {
-  if (!samples_ready() && loader_->fd(object_->progs.end_exits) < 0) return true;  // soon
   // Those that are not at rest go to the end of the queue: after a while in which none was ended, the rest is left.
   bool waiting = false;
   std::uint32_t answer = 0;
@@ -421,7 +423,6 @@ bool KernelTracer::read_pass(const Fd& link, const Sink& sink, End end) {
 }
 
 Tracer::Left KernelTracer::finish_all() {
-  loader_->wait_for(object_->progs.end_exits);
   end_exits();
   int fd = bpf_map__fd(object_->maps.groups), queue = bpf_map__fd(object_->maps.exiting);
   Left left;

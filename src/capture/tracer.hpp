@@ -61,8 +61,8 @@ class Tracer {
   // What libbpf and the kernel's verifier had to say while the last load went on.
   static const std::string& log();
 
-  // Makes room for news in our address space: before the first use of news_fd() and drain(), and behind the fork of the command,
-  // which would copy it. Again: nothing.
+  // The last step of the start: before the command's exec and the first use of news_fd() and drain(), and behind the fork of the
+  // command, which would copy what this maps and goes on beside the end of the loading. Again: nothing.
   virtual Result<void> listen() { return {}; }
   // The next child that this process forks is the root of the tree.
   virtual void expect_command() = 0;

@@ -12,6 +12,7 @@ WatchList::~WatchList() {
 }
 
 bool WatchList::create(std::size_t entries) {
+  if (array_) return true;  // by an attempt to load that failed elsewhere
   bpf_map_create_opts options{};
   options.sz = sizeof options;
   options.map_flags = BPF_F_MMAPABLE;

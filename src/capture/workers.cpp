@@ -22,7 +22,7 @@ Workers::Workers(std::size_t most) {
       threads_.emplace_back([this, permitted, elsewhere] {
         ::sched_setaffinity(0, sizeof elsewhere, &elsewhere);  // fails where there is no other
         ::sched_setaffinity(0, sizeof permitted, &permitted);
-        work();
+        work(0, true);
       });
     } catch (const std::system_error&) {
       break;  // no thread to be had: those that there are do it all
@@ -38,27 +38,35 @@ void Workers::add(std::size_t effort, std::function<void()> task) {
   changed_.notify_one();
 }
 
-void Workers::finish() {
-  {
+void Workers::finish(std::size_t least_effort) {
+  if (least_effort == 0) {
     std::lock_guard lock(mutex_);
     complete_ = true;
   }
   changed_.notify_all();
-  work();
-  threads_.clear();
+  work(least_effort, false);
+  if (least_effort == 0) threads_.clear();
 }
 
-void Workers::work() {
+void Workers::work(std::size_t least_effort, bool waits_for_more) {
   std::unique_lock lock(mutex_);
+  auto by_effort = [](auto& a, auto& b) { return a.effort < b.effort; };
+  auto is_due = [&] {
+    return std::any_of(waiting_.begin(), waiting_.end(), [&](auto& each) { return each.effort >= least_effort; });
+  };
+  auto is_over = [&] { return waits_for_more ? complete_ : under_way_.lower_bound(least_effort) == under_way_.end(); };
   for (;;) {
-    changed_.wait(lock, [this] { return complete_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
-    auto longest = std::max_element(waiting_.begin(), waiting_.end(), [](auto& a, auto& b) { return a.effort < b.effort; });
-    auto task = std::move(longest->run);
+    changed_.wait(lock, [&] { return is_due() || is_over(); });
+    if (!is_due()) return;
+    auto longest = std::max_element(waiting_.begin(), waiting_.end(), by_effort);
+    Task task = std::move(*longest);
     waiting_.erase(longest);
+    auto mark = under_way_.insert(task.effort);
     lock.unlock();
-    task();
+    task.run();
     lock.lock();
+    under_way_.erase(mark);
+    changed_.notify_all();
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -23,19 +24,21 @@ class Workers {
   std::size_t threads() const { return threads_.size(); }
   // `effort`: in any unit, beside that of other tasks.
   void add(std::size_t effort, std::function<void()> task);
-  // The caller does its part. Returns when all is done and the threads have ended; what is added later waits for the next call.
-  void finish();
+  // The caller does its part of the tasks with at least this effort. Returns when these are done; with 0, when all is done and the
+  // threads have ended: what is added later waits for the next call.
+  void finish(std::size_t least_effort = 0);
 
  private:
   struct Task {
     std::size_t effort;
     std::function<void()> run;
   };
-  void work();
+  void work(std::size_t least_effort, bool waits_for_more);
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Task> waiting_;
+  std::multiset<std::size_t> under_way_;  // efforts
   bool complete_ = false;
   std::vector<std::jthread> threads_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <future>
 #include <thread>
 #include <vector>
@@ -43,4 +44,35 @@ TEST_CASE("what was given is done where nobody asks for it", "[workers]") {
   std::atomic<int> runs = 0;
   { Workers workers(0), others(2); for (auto* each : {&workers, &others}) each->add(1, [&runs] { runs++; }); }
   CHECK(runs == 2);
+}
+
+TEST_CASE("small tasks may be left to the threads", "[workers]") {
+  std::atomic<int> small = 0, large = 0;
+  std::promise<void> go;
+  Workers workers(1);
+  workers.add(0, [&, gone = go.get_future().share()] {
+    if (workers.threads()) gone.wait();
+    small++;
+  });
+  for (int i = 0; i < 2; i++) workers.add(1, [&] { large++; });
+  workers.finish(1);
+  CHECK(large == 2);
+  CHECK(small == 0);
+  go.set_value();
+  workers.finish();
+  CHECK(small == 1);
+}
+
+TEST_CASE("a task that is under way is waited for", "[workers]") {
+  std::atomic<bool> done = false;
+  std::promise<void> begun;
+  Workers workers(1);
+  workers.add(5, [&] {
+    begun.set_value();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    done = true;
+  });
+  if (workers.threads()) begun.get_future().wait();
+  workers.finish(1);
+  CHECK(done);
 }
