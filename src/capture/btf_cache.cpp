@@ -3,11 +3,7 @@
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,19 +16,14 @@
 
 #include "capture/kernel_support.hpp"
 #include "capture/os_error.hpp"
+#include "capture/root_cache.hpp"
 
 namespace duct_bpf {
 
-const char* const kBtfCacheDir = "/var/cache/duct-bpf";
-
 namespace {
 
-constexpr std::uint64_t kMagic = 0x38305f4654425f44;  // "D_BTF_08": raise with the layout of what follows
-constexpr std::size_t kMaxCacheBytes = 1 << 20;
-
-struct CacheHeader {
-  std::uint64_t magic;
-  std::uint64_t key[2];
+// What a cache file holds; the BTF follows.
+struct Cached {
   std::uint32_t iter_task_id;
   std::uint32_t iter_map_id;
   std::uint32_t rss_stat_id;
@@ -40,79 +31,12 @@ struct CacheHeader {
   std::uint32_t task_struct_id, mm_struct_id;
   std::uint16_t has_bpf_allocator;
   std::uint16_t has_percpu_rss;
-  std::uint64_t btf_bytes;
-  std::uint64_t btf_hash;  // a file system may hand back zeros after a crash
 };
 
 struct BtfDeleter {
   void operator()(btf* b) const { btf__free(b); }
 };
 using BtfPtr = std::unique_ptr<btf, BtfDeleter>;
-
-void mix(std::uint64_t& hash, std::span<const std::byte> bytes) {  // FNV-1a, a word at a time
-  std::size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, bytes.data() + i, 8);
-    hash = (hash ^ word) * 0x100000001b3u;
-    hash ^= hash >> 29;
-  }
-  for (; i < bytes.size(); i++) hash = (hash ^ static_cast<std::uint8_t>(bytes[i])) * 0x100000001b3u;
-}
-
-std::uint64_t hash_of(std::span<const std::byte> bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  mix(hash, bytes);
-  return hash;
-}
-
-std::vector<std::byte> read_whole(int fd) {
-  constexpr std::size_t kStep = 65536;  // not on the stack: a thread's is as small as the caller's limit
-  std::vector<std::byte> bytes;
-  ssize_t got;
-  std::size_t size = 0;
-  do {
-    bytes.resize(size + kStep);
-    got = ::read(fd, bytes.data() + size, kStep);
-    if (got < 0 || (size += static_cast<std::size_t>(got)) > kMaxCacheBytes) return {};
-  } while (got > 0);
-  bytes.resize(size);
-  return bytes;
-}
-
-// The kernel's notes hold its build id: two builds with one version string differ here.
-void cache_key(std::span<const std::byte> object, std::uint64_t (&key)[2]) {
-  key[0] = 0xcbf29ce484222325u;
-  key[1] = 0x84222325cbf29ce4u;
-  Fd notes(::open("/sys/kernel/notes", O_RDONLY | O_CLOEXEC));
-  if (notes) mix(key[0], read_whole(notes.get()));
-  utsname names{};
-  ::uname(&names);
-  mix(key[0], std::as_bytes(std::span(names.release)));
-  mix(key[0], std::as_bytes(std::span(names.version)));
-  mix(key[1], object);
-}
-
-bool only_root_writes(int fd, bool directory) {
-  struct stat st {};
-  if (::fstat(fd, &st)) return false;
-  return st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH)) &&
-         (directory ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode));
-}
-
-std::string file_name(const std::uint64_t (&key)[2]) {
-  char name[64];
-  std::snprintf(name, sizeof name, "%016llx%016llx.btf", static_cast<unsigned long long>(key[0]),
-                static_cast<unsigned long long>(key[1]));
-  return name;
-}
-
-// A directory that others can write, or a link in place of one, is not used at all.
-Fd open_cache_dir(const std::string& dir) {
-  Fd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (fd && !only_root_writes(fd.get(), true)) fd.reset();
-  return fd;
-}
 
 Result<Fd> to_memfd(std::span<const std::byte> bytes) {
   Fd fd(::memfd_create("duct-bpf-btf", MFD_CLOEXEC));
@@ -122,56 +46,32 @@ Result<Fd> to_memfd(std::span<const std::byte> bytes) {
   return fd;
 }
 
-bool read_cache(int dir, const std::uint64_t (&key)[2], KernelBtf& out) {
-  Fd fd(::openat(dir, file_name(key).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd || !only_root_writes(fd.get(), false)) return false;
-  auto bytes = read_whole(fd.get());
-  CacheHeader header;
-  if (bytes.size() < sizeof header) return false;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  if (header.magic != kMagic || std::memcmp(header.key, key, sizeof header.key) ||
-      header.btf_bytes != bytes.size() - sizeof header)
-    return false;
-  auto data = std::span(bytes).subspan(sizeof header);
-  if (header.btf_hash != hash_of(data)) return false;
-  auto file = to_memfd(data);
+bool read_facts(const RootCache& cache, KernelBtf& out) {
+  auto content = cache.read();
+  Cached facts;
+  if (!content || content->size() < sizeof facts) return false;
+  std::memcpy(&facts, content->data(), sizeof facts);
+  auto file = to_memfd(std::span(*content).subspan(sizeof facts));
   if (!file) return false;
   out.file = std::move(*file);
-  out.iter_task_id = header.iter_task_id;
-  out.iter_map_id = header.iter_map_id;
-  out.rss_stat_id = header.rss_stat_id;
-  out.rdonly_cast_id = header.rdonly_cast_id;
-  out.task_struct_id = header.task_struct_id;
-  out.mm_struct_id = header.mm_struct_id;
-  out.has_bpf_allocator = header.has_bpf_allocator;
-  out.has_percpu_rss = header.has_percpu_rss;
+  out.iter_task_id = facts.iter_task_id;
+  out.iter_map_id = facts.iter_map_id;
+  out.rss_stat_id = facts.rss_stat_id;
+  out.rdonly_cast_id = facts.rdonly_cast_id;
+  out.task_struct_id = facts.task_struct_id;
+  out.mm_struct_id = facts.mm_struct_id;
+  out.has_bpf_allocator = facts.has_bpf_allocator;
+  out.has_percpu_rss = facts.has_percpu_rss;
   return true;
 }
 
-// What other builds of this program left for the same kernel.
-void remove_others(int dir, const std::string& name) {
-  std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(::dup(dir)), ::closedir);
-  if (!list) return;
-  while (const dirent* entry = ::readdir(list.get())) {
-    std::string other = entry->d_name;
-    if (other != name && other.size() == name.size() && other.compare(0, 16, name, 0, 16) == 0)
-      ::unlinkat(dir, other.c_str(), 0);
-  }
-}
-
-void write_cache(int dir, const std::uint64_t (&key)[2], const KernelBtf& facts,
-                 std::span<const std::byte> data) {
-  std::string name = file_name(key), temporary = "." + name + "." + std::to_string(::getpid());
-  Fd fd(::openat(dir, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!fd) return;
-  CacheHeader header{kMagic, {key[0], key[1]}, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id,
-                     facts.rdonly_cast_id, facts.task_struct_id, facts.mm_struct_id, facts.has_bpf_allocator, facts.has_percpu_rss,
-                     data.size(), hash_of(data)};
-  bool whole = ::write(fd.get(), &header, sizeof header) == static_cast<ssize_t>(sizeof header) &&
-               ::write(fd.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size()) &&
-               ::fchmod(fd.get(), 0644) == 0;
-  if (!whole || ::renameat(dir, temporary.c_str(), dir, name.c_str())) ::unlinkat(dir, temporary.c_str(), 0);
-  remove_others(dir, name);
+void write_facts(const RootCache& cache, const KernelBtf& facts, std::span<const std::byte> btf) {
+  Cached cached{facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id, facts.rdonly_cast_id, facts.task_struct_id,
+                facts.mm_struct_id, facts.has_bpf_allocator, facts.has_percpu_rss};
+  auto bytes = std::as_bytes(std::span(&cached, 1));
+  std::vector<std::byte> content(bytes.begin(), bytes.end());
+  content.insert(content.end(), btf.begin(), btf.end());
+  cache.write(content);
 }
 
 // Copies the parts of kernel types that local types name into a new BTF.
@@ -328,10 +228,7 @@ Result<std::vector<std::byte>> minimal_btf(const btf* local, const btf* kernel) 
 
 bool is_cached(std::span<const std::byte> object, const std::string& cache_dir) {
   KernelBtf facts;
-  std::uint64_t key[2];
-  cache_key(object, key);
-  Fd dir = open_cache_dir(cache_dir);
-  return dir && read_cache(dir.get(), key, facts);
+  return read_facts(RootCache(cache_dir, object, "btf"), facts);
 }
 
 std::vector<std::pair<std::string, bool>> attach_points_of_kernel() {
@@ -347,9 +244,8 @@ std::vector<std::pair<std::string, bool>> attach_points_of_kernel() {
 
 Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::string& cache_dir) {
   KernelBtf facts;
-  std::uint64_t key[2];
-  cache_key(object, key);
-  if (Fd dir = open_cache_dir(cache_dir); dir && read_cache(dir.get(), key, facts)) return facts;
+  const RootCache cache(cache_dir, object, "btf");
+  if (read_facts(cache, facts)) return facts;
 
   BtfPtr kernel(btf__load_vmlinux_btf());
   if (!kernel)
@@ -375,11 +271,7 @@ Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::strin
   auto file = to_memfd(*data);
   if (!file) return file.error();
   facts.file = std::move(*file);
-
-  if (::geteuid() == 0) {
-    if (::mkdir(cache_dir.c_str(), 0755) == 0 || errno == EEXIST)
-      if (Fd dir = open_cache_dir(cache_dir)) write_cache(dir.get(), key, facts, *data);
-  }
+  write_facts(cache, facts, *data);
   return facts;
 }
 

@@ -29,12 +29,8 @@ struct KernelBtf {
 };
 
 // `object` is the BPF object whose kernel types the BTF must cover; its bytes and the kernel's build are the
-// key. Order: a cache file that belongs to root and nobody else can write, in a directory of which the same
-// is true; else /sys/kernel/btf/vmlinux, after which the file is written if we are root. A cache that fails
-// is no error.
+// key. Order: the cache (RootCache); else /sys/kernel/btf/vmlinux, after which the cache is written.
 Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::string& cache_dir);
-
-extern const char* const kBtfCacheDir;
 
 // Whether it would come from the cache.
 bool is_cached(std::span<const std::byte> object, const std::string& cache_dir);

@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "capture/btf_cache.hpp"
+#include "capture/root_cache.hpp"
 #include "capture/kernel_support.hpp"
 #include "capture/privilege.hpp"
 #include "capture/tracer.hpp"
@@ -17,7 +18,7 @@ namespace duct_bpf {
 namespace {
 
 Fact cached_types() {
-  if (Tracer::has_cached_types()) return {"BTF cache", kBtfCacheDir, FactState::good, "", ""};
+  if (Tracer::has_cached_types()) return {"BTF cache", kCacheDir, FactState::good, "", ""};
   Fact fact{"BTF cache", "nothing for this kernel", FactState::note, "each start takes some 10 ms more", "sudo duct-bpf --doctor"};
   if (::geteuid() != 0) return fact;
   fact.state = FactState::good;

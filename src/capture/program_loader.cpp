@@ -42,9 +42,10 @@ struct ProgramLoader::Job {
   std::string log;
 };
 
-ProgramLoader::ProgramLoader(const KernelBtf& facts, Workers& workers)
+ProgramLoader::ProgramLoader(const KernelBtf& facts, const PreparedCode* known, Workers& workers)
     : attach_ids_{0, facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id},
       rdonly_cast_id_(facts.rdonly_cast_id),
+      known_(known),
       workers_(workers),
       locked_memory_(locked_memory_limit()) {
   current_loader = this;
@@ -75,10 +76,16 @@ int ProgramLoader::prepare(bpf_program* program, bpf_prog_load_opts* options, lo
   auto job = std::make_unique<Job>();
   job->program = program;
   job->instructions.assign(bpf_program__insns(program), bpf_program__insns(program) + bpf_program__insn_cnt(program));
-  for (bpf_insn& each : job->instructions) {
-    if (each.code != (BPF_JMP | BPF_CALL) || each.src_reg != 0 || each.imm != ABI_RDONLY_CAST) continue;
-    each.src_reg = BPF_PSEUDO_KFUNC_CALL;
-    each.imm = static_cast<int>(current_loader->rdonly_cast_id_);
+  const std::string name = bpf_program__name(program);
+  if (current_loader->known_) {
+    if (!current_loader->known_->put_into(name, job->instructions)) return -ESTALE;
+  } else {
+    for (bpf_insn& each : job->instructions) {
+      if (each.code != (BPF_JMP | BPF_CALL) || each.src_reg != 0 || each.imm != ABI_RDONLY_CAST) continue;
+      each.src_reg = BPF_PSEUDO_KFUNC_CALL;
+      each.imm = static_cast<int>(current_loader->rdonly_cast_id_);
+    }
+    current_loader->prepared_.add(name, job->instructions);
   }
   job->options = *options;
   if (kind != kRawTracepoint) {
@@ -86,18 +93,22 @@ int ProgramLoader::prepare(bpf_program* program, bpf_prog_load_opts* options, lo
     job->options.expected_attach_type = kind == kTaskIterator || kind == kMapIterator ? BPF_TRACE_ITER : BPF_TRACE_RAW_TP;
     job->options.attach_btf_id = current_loader->attach_ids_[kind];
   }
-  const bool may_wait = current_loader->locked_memory_ == locked_memory_limit();
-  const bool is_last = may_wait && program == current_loader->last_;
-  if (may_wait && current_loader->late_.contains(program)) {
-    current_loader->late_jobs_.push_back(std::move(job));
-  } else {
-    current_loader->workers_.add(is_last ? 0 : job->instructions.size(), [loader = current_loader, each = job.get()] { loader->load_one(*each); });
-    (is_last ? current_loader->last_jobs_ : current_loader->jobs_).push_back(std::move(job));
-  }
+  if (!current_loader->unwanted_.contains(program)) current_loader->take_on(std::move(job));
   options->func_info_cnt = options->line_info_cnt = 0;
   bpf_insn stub[std::size(kStub)];
   std::copy(std::begin(kStub), std::end(kStub), stub);
   return bpf_program__set_insns(program, stub, std::size(kStub));
+}
+
+void ProgramLoader::take_on(std::unique_ptr<Job> job) {
+  const bool may_wait = locked_memory_ == locked_memory_limit();
+  if (may_wait && late_.contains(job->program)) {
+    late_jobs_.push_back(std::move(job));
+    return;
+  }
+  const bool is_last = may_wait && job->program == last_;
+  workers_.add(is_last ? 0 : job->instructions.size(), [this, each = job.get()] { load_one(*each); });
+  (is_last ? last_jobs_ : jobs_).push_back(std::move(job));
 }
 
 void ProgramLoader::load_one(Job& job) {

@@ -20,15 +20,16 @@
 
 #include "capture/btf_cache.hpp"
 #include "capture/fd.hpp"
+#include "capture/prepared_code.hpp"
 #include "capture/workers.hpp"
 
 namespace duct_bpf {
 
 class ProgramLoader {
  public:
-  // `facts`: BTF ids of what programs attach to and call, which libbpf would parse the kernel's whole BTF to find. From here to
-  // load() what libbpf loads goes through us, in `workers`.
-  ProgramLoader(const KernelBtf& facts, Workers& workers);
+  // `facts`: BTF ids of what programs attach to and call, which libbpf would parse the kernel's whole BTF to find. `known`: the code of
+  // an object that is opened without_relocations(), or nullptr. From here to load() what libbpf loads goes through us, in `workers`.
+  ProgramLoader(const KernelBtf& facts, const PreparedCode* known, Workers& workers);
   ~ProgramLoader();
   ProgramLoader(const ProgramLoader&) = delete;
   ProgramLoader& operator=(const ProgramLoader&) = delete;
@@ -39,6 +40,8 @@ class ProgramLoader {
     last_ = last;
     late_ = std::move(late);
   }
+  // These are not loaded; libbpf prepares all that there are.
+  void leave_out(std::set<const bpf_program*> unwanted) { unwanted_ = std::move(unwanted); }
   // Is told of each program as soon as it is loaded, in the thread that did it: 0 or -errno.
   using OnLoaded = std::function<int(const bpf_program*, int fd)>;
   void tell(OnLoaded on_loaded) { on_loaded_ = std::move(on_loaded); }
@@ -52,12 +55,14 @@ class ProgramLoader {
   bool late_ready() const { return late_ready_; }  // finish() will not have to wait
   int finish();       // when these are loaded, too: the same; once
   int fd(const bpf_program* program) const;  // -1: not loaded, or late and not finished
+  const PreparedCode& prepared() const { return prepared_; }
   const std::string& log() const { return log_; }
 
  private:
   struct Job;
   static void register_handlers();
   static int prepare(bpf_program* program, bpf_prog_load_opts* options, long kind);
+  void take_on(std::unique_ptr<Job> job);
   using Jobs = std::vector<std::unique_ptr<Job>>;
   void load_one(Job& job);
   void load_late(std::stop_token stop);
@@ -66,10 +71,12 @@ class ProgramLoader {
 
   std::uint32_t attach_ids_[4];  // by kind of program
   std::uint32_t rdonly_cast_id_;
+  const PreparedCode* known_;
+  PreparedCode prepared_;
   Workers& workers_;
   rlim_t locked_memory_;
   const bpf_program* last_ = nullptr;
-  std::set<const bpf_program*> late_;
+  std::set<const bpf_program*> late_, unwanted_;
   OnLoaded on_loaded_;
   Jobs jobs_, last_jobs_, late_jobs_;
   int late_error_ = 0;

@@ -32,12 +32,11 @@ inline std::span<const std::byte> object_bytes(Reads reads) {
   return {static_cast<const std::byte*>(data), size};
 }
 
-// Either object, by the skeleton of the first: maps, programs and variables are the same (the build compares them). nullptr: errno.
-inline duct_bpf_obj* open_object(Reads reads, const bpf_object_open_opts& options) {
+// An object from the bytes of either, by the skeleton of the first: maps, programs and variables are the same (the build compares them). nullptr: errno.
+inline duct_bpf_obj* open_object(std::span<const std::byte> bytes, const bpf_object_open_opts& options) {
   auto* object = static_cast<duct_bpf_obj*>(std::calloc(1, sizeof(duct_bpf_obj)));
   int error = object ? duct_bpf_obj__create_skeleton(object) : -ENOMEM;
   if (!error) {
-    auto bytes = object_bytes(reads);
     object->skeleton->data = bytes.data();
     object->skeleton->data_sz = bytes.size();
     error = bpf_object__open_skeleton(object->skeleton, &options);

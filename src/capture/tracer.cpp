@@ -20,6 +20,7 @@
 
 #include "abi.h"
 #include "capture/btf_cache.hpp"
+#include "capture/root_cache.hpp"
 #include "capture/fd.hpp"
 #include "capture/kernel_support.hpp"
 #include "capture/machine.hpp"
@@ -117,8 +118,11 @@ class KernelTracer final : public Tracer {
   void learn_percpu_offsets(unsigned cpus);
   std::uint64_t missed(const bpf_program* program) const;
   Result<void> load(const TracerConfig& config, const KernelBtf& facts, Reads reads, const std::shared_future<Fd>& news);
+  Result<void> load(const TracerConfig& config, const KernelBtf& facts, std::span<const std::byte> object, const PreparedCode* known,
+                    const std::shared_future<Fd>& news);
   void unload() {
     loader_.reset();  // its thread may still read what the object holds
+    workers_.reset();
     duct_bpf_obj::destroy(std::exchange(object_, nullptr));
   }
   Error failure(int error) const { return explain_load_failure(error < 0 ? -error : error, libbpf_log()); }
@@ -147,7 +151,7 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   libbpf_log().clear();
   workers_ = std::make_unique<Workers>(kLoadingThreads);
   auto news = create_news(*workers_, config.ring_bytes);
-  auto facts = kernel_btf(object_bytes(Reads::by_helper), kBtfCacheDir);  // both objects read the same fields
+  auto facts = kernel_btf(object_bytes(Reads::by_helper), kCacheDir);  // both objects read the same fields
   if (!facts) return facts.error();
   Result<void> loaded;
   const char* wanted = std::getenv("DUCT_BPF_READS");  // "helper": for comparison, and where direct reads are under suspicion
@@ -156,7 +160,6 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   if (direct && !(loaded = load(config, *facts, Reads::direct, news))) {  // without a JIT, say
     refusal = "no direct reads of kernel structs: " + loaded.error().message + "\n" + std::exchange(libbpf_log(), "");
     unload();
-    workers_ = std::make_unique<Workers>(kLoadingThreads);
     direct = false;
   }
   if (!direct && !(loaded = load(config, *facts, Reads::by_helper, news))) return loaded;
@@ -179,13 +182,30 @@ Result<void> KernelTracer::listen() {
 }
 
 Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& facts, Reads reads, const std::shared_future<Fd>& news) {
+  const auto object = object_bytes(reads);
+  const RootCache cache(kCacheDir, object, "code");
+  if (auto kept = cache.read()) {
+    auto known = PreparedCode::from(*kept);
+    auto stripped = without_relocations(object);
+    if (known && !stripped.empty() && load(config, facts, stripped, &*known, news)) return {};
+    unload();  // whatever it was: once more, without
+    libbpf_log().clear();
+  }
+  auto loaded = load(config, facts, object, nullptr, news);
+  if (loaded) cache.write(loader_->prepared().bytes());
+  return loaded;
+}
+
+Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& facts, std::span<const std::byte> object,
+                                const PreparedCode* known, const std::shared_future<Fd>& news) {
   bpf_object_open_opts options{};
   options.sz = sizeof options;
   std::string btf_path = facts.path();
   // Where /proc is not mounted libbpf reads the kernel's own.
   if (::access(btf_path.c_str(), R_OK) == 0) options.btf_custom_path = btf_path.c_str();
-  loader_ = std::make_unique<ProgramLoader>(facts, *workers_);
-  object_ = open_object(reads, options);
+  if (!workers_) workers_ = std::make_unique<Workers>(kLoadingThreads);
+  loader_ = std::make_unique<ProgramLoader>(facts, known, *workers_);
+  object_ = open_object(object, options);
   if (!object_) return failure(errno);
 
   unsigned cpus = cpus_ = std::max(1, libbpf_num_possible_cpus());
@@ -208,12 +228,15 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
 
   const std::size_t entries = size_maps(*object_, config, facts.has_bpf_allocator, cpus);
   object_->rodata->adopts = config.adopts;
-  bpf_program__set_autoload(object_->progs.adopt, config.adopts);
-  bpf_program__set_autoload(object_->progs.on_rss, config.memory != MemoryMethod::sampled);
 
   // A sample is not taken at once. But on_free has to be there from the first exit: on a machine short of CPU a process can be freed,
   // and its memory another's, before anybody has looked at it, and then nothing tells of its end.
   auto& programs = object_->progs;
+  bpf_program__set_autoload(programs.adopt, true);
+  std::set<const bpf_program*> unwanted;
+  if (!config.adopts) unwanted.insert(programs.adopt);
+  if (config.memory == MemoryMethod::sampled) unwanted.insert(programs.on_rss);
+  loader_->leave_out(std::move(unwanted));
   if (!config.adopts) loader_->leave_for_later(programs.end_exits, {programs.sample, programs.sample_threads, programs.read_states});
   loader_->tell([this, entries](const bpf_program* program, int fd) { return on_loaded(program, fd, entries); });
   create_large_maps(*object_, news);
@@ -563,7 +586,7 @@ std::optional<std::uint64_t> KernelTracer::take_window_peak() {
 
 }  // namespace
 
-bool Tracer::has_cached_types() { return is_cached(object_bytes(Reads::by_helper), kBtfCacheDir); }
+bool Tracer::has_cached_types() { return is_cached(object_bytes(Reads::by_helper), kCacheDir); }
 
 const std::string& Tracer::log() { return libbpf_log(); }
 

@@ -2,19 +2,34 @@
 """The two ways of reading the kernel's structs: directly (6.2 on), or by a helper's call; the second is also what is left where the
 kernel refuses the first. Oracles: wait4's rusage, and what the fixtures do."""
 
+import glob
+import os
+import struct
 import unittest
 
 import harness
 from harness import cpu_of, fixture
 
 REFUSED = "no direct reads of kernel structs"
+HEADER = struct.Struct("=8s16sQ")  # of a file of the cache: magic, key, hash of what follows
+
+
+def content_hash(content):
+    value = 0xCBF29CE484222325
+    whole = len(content) // 8 * 8
+    for word in struct.unpack(f"={whole // 8}Q", content[:whole]):
+        value = (value ^ word) * 0x100000001B3 % 2**64
+        value ^= value >> 29
+    for byte in content[whole:]:
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return value
 
 
 class Reads(harness.DuctTest):
-    def check(self, **env):
-        run = self.exact("--sample-interval", "0.05", "-l", "DEBUG", "--", "sh", "-c",
+    def check(self, before=None, **env):
+        run = self.exact("--clobber", "--sample-interval", "0.05", "-l", "DEBUG", "--", "sh", "-c",
                          '"$0" 40 4 "$1" 20 keep; "$0" 1 1 "$2" burn 4 100', fixture("reap"), fixture("touch"), fixture("threads"),
-                         env=env)
+                         env=env, before=before)
         children = run.said("child")
         self.assertEqual(len(children), 41)
         for child in children:
@@ -44,6 +59,42 @@ class Reads(harness.DuctTest):
             self.skipTest("not tried on such a kernel")
         run = self.check(LD_PRELOAD=fixture("preload_no_kfuncs.so"), ASAN_OPTIONS="verify_asan_link_order=0")
         self.assertIn(REFUSED, run.stderr)
+
+    def test_code_that_was_kept(self):
+        """Its oracle: who does not take the file writes another in its place."""
+        cache = self.path("cache")
+        os.mkdir(cache)
+        os.chmod(cache, 0o755)
+        here = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /var/cache/duct-bpf && exec "$@"', cache]
+        self.check()  # makes the directory
+        self.check(before=here)
+        file, = glob.glob(os.path.join(cache, "*.code"))
+
+        def look():
+            with open(file, "rb") as opened:
+                return opened.read(), os.stat(file).st_ino
+
+        kept, number = look()
+        self.assertGreater(len(kept), 8 * 1000, "instructions")
+        self.check(before=here)
+        self.assertEqual(look(), (kept, number), "taken")
+
+        magic, key, value = HEADER.unpack(kept[:HEADER.size])
+        content = kept[HEADER.size:]
+        self.assertEqual(content_hash(content), value)
+        other = content.replace(b"on_free\0", b"on_fred\0")
+        self.assertNotEqual(other, content)
+        for what, bad in (("damaged", kept[:-1] + bytes([kept[-1] ^ 1])),
+                          ("cut", kept[:-8]),
+                          ("of other programs", HEADER.pack(magic, key, content_hash(other)) + other),
+                          ("in another layout", HEADER.pack(magic, key, content_hash(content[8:])) + content[8:])):
+            with self.subTest(what):
+                with open(file, "wb") as opened:
+                    opened.write(bad)
+                before = look()[1]
+                self.check(before=here)
+                self.assertEqual(look()[0], kept)
+                self.assertNotEqual(look()[1], before)
 
 
 if __name__ == "__main__":

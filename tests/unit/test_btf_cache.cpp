@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "capture/btf_cache.hpp"
+#include "capture/root_cache.hpp"
 
 using namespace duct_bpf;
 namespace fs = std::filesystem;
@@ -139,15 +140,20 @@ struct Cache {
   }
   // Marks the file with an id that the kernel does not have, so that it shows whether it was believed.
   void mark(const fs::path& path) const {
+    std::string bytes = content(path);
+    REQUIRE(bytes.size() > kContent);
+    std::memcpy(bytes.data() + kContent, &kMark, sizeof kMark);
+    const std::uint64_t hash = duct_bpf::content_hash(std::as_bytes(std::span(bytes).subspan(kContent)));
+    std::memcpy(bytes.data() + kContent - sizeof hash, &hash, sizeof hash);
     std::fstream stream(path, std::ios::in | std::ios::out | std::ios::binary);
-    stream.seekp(24);  // magic, key[2]
-    stream.write(reinterpret_cast<const char*>(&kMark), sizeof kMark);
+    stream << bytes;
     REQUIRE(stream);
   }
   bool believed(const fs::path& from) const { return get(from).iter_task_id == kMark; }
   bool believed() const { return believed(dir); }
 
   static constexpr std::uint32_t kMark = 0xdeadbeef;
+  static constexpr std::size_t kContent = 32;  // behind magic, key[2] and hash
   fs::path top, dir;
   std::string object;
   bool usable = false;
@@ -305,7 +311,7 @@ TEST_CASE("a cache that somebody else could have written is not believed") {
   CHECK_FALSE(cache.believed());
   CHECK(fs::is_regular_file(fs::symlink_status(file)));  // replaced, not written through
   CHECK(cache.believed() == false);
-  CHECK(content(aside).substr(24, 4) == std::string("\xef\xbe\xad\xde"));
+  CHECK(content(aside).substr(Cache::kContent, 4) == std::string("\xef\xbe\xad\xde"));
 }
 
 TEST_CASE("a cache file that is cut, empty or garbage is made anew") {
@@ -316,8 +322,9 @@ TEST_CASE("a cache file that is cut, empty or garbage is made anew") {
   const std::string whole = content(file);
   std::vector<std::string> damaged = {"",
                                       "x",
-                                      whole.substr(0, 39),
-                                      whole.substr(0, 40),
+                                      whole.substr(0, Cache::kContent - 1),
+                                      whole.substr(0, Cache::kContent),
+                                      whole.substr(0, Cache::kContent + 27),
                                       whole.substr(0, whole.size() - 1),
                                       whole + "x",
                                       std::string(whole.size(), '\xff'),
