@@ -106,7 +106,7 @@ void ProgramLoader::take_on(std::unique_ptr<Job> job) {
     late_jobs_.push_back(std::move(job));
     return;
   }
-  const bool is_last = may_wait && job->program == last_;
+  const bool is_last = may_wait && job->program == last_ && workers_.threads();  // who settles may have no privilege to load it
   workers_.add(is_last ? 0 : job->instructions.size(), [this, each = job.get()] { load_one(*each); });
   (is_last ? last_jobs_ : jobs_).push_back(std::move(job));
 }
@@ -141,7 +141,7 @@ int ProgramLoader::load() {
 }
 
 int ProgramLoader::settle() {
-  workers_.finish();
+  workers_.join();
   return take(last_jobs_);
 }
 

@@ -240,9 +240,14 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   if (!config.adopts) loader_->leave_for_later(programs.end_exits, {programs.sample, programs.sample_threads, programs.read_states});
   loader_->tell([this, entries](const bpf_program* program, int fd) { return on_loaded(program, fd, entries); });
   create_large_maps(*object_, news);
-  rlimit locked{};
+  // libbpf raises the limit on locked memory where that is needed (before 5.11), but once for a process.
+  static bool is_raised = false;
+  rlimit locked{}, raised{RLIM_INFINITY, RLIM_INFINITY};
   ::getrlimit(RLIMIT_MEMLOCK, &locked);
+  if (is_raised) ::setrlimit(RLIMIT_MEMLOCK, &raised);
   int error = duct_bpf_obj::load(object_);
+  ::getrlimit(RLIMIT_MEMLOCK, &raised);
+  is_raised = is_raised || raised.rlim_cur != locked.rlim_cur;
   if (!error) error = loader_->load();
   libbpf_log() += loader_->log();
   ::setrlimit(RLIMIT_MEMLOCK, &locked);

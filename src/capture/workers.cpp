@@ -39,13 +39,17 @@ void Workers::add(std::size_t effort, std::function<void()> task) {
 }
 
 void Workers::finish(std::size_t least_effort) {
-  if (least_effort == 0) {
+  work(least_effort, false);
+  if (least_effort == 0) join();
+}
+
+void Workers::join() {
+  {
     std::lock_guard lock(mutex_);
     complete_ = true;
   }
   changed_.notify_all();
-  work(least_effort, false);
-  if (least_effort == 0) threads_.clear();
+  threads_.clear();
 }
 
 void Workers::work(std::size_t least_effort, bool waits_for_more) {

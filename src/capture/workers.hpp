@@ -27,6 +27,8 @@ class Workers {
   // The caller does its part of the tasks with at least this effort. Returns when these are done; with 0, when all is done and the
   // threads have ended: what is added later waits for the next call.
   void finish(std::size_t least_effort = 0);
+  // Leaves all to the threads, which may be permitted more than the caller is by now. Returns when they have ended.
+  void join();
 
  private:
   struct Task {

@@ -76,3 +76,14 @@ TEST_CASE("a task that is under way is waited for", "[workers]") {
   workers.finish(1);
   CHECK(done);
 }
+
+TEST_CASE("what is left to the threads is not done by the caller", "[workers]") {
+  std::thread::id by;
+  Workers workers(1);
+  const bool has_threads = workers.threads() == 1;
+  workers.add(1, [&] { by = std::this_thread::get_id(); });
+  workers.join();
+  CHECK(workers.threads() == 0);
+  CHECK(by != std::this_thread::get_id());
+  CHECK((by != std::thread::id()) == has_threads);
+}
