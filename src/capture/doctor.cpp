@@ -19,7 +19,7 @@ namespace {
 
 Fact cached_types() {
   if (Tracer::has_cached_types()) return {"BTF cache", kCacheDir, FactState::good, "", ""};
-  Fact fact{"BTF cache", "nothing for this kernel", FactState::note, "each start takes some 10 ms more", "sudo duct-bpf --doctor"};
+  Fact fact{"BTF cache", "nothing for this kernel", FactState::note, "each start takes some 30 ms more", "sudo duct-bpf --doctor"};
   if (::geteuid() != 0) return fact;
   fact.state = FactState::good;
   fact.meaning = "the run below writes it";
