@@ -23,38 +23,7 @@ char LICENSE[] SEC("license") = "GPL";
 #include "memory.bpf.h"
 #include "signals.bpf.h"
 #include "foreign.bpf.h"
-
-/* --- groups that have exited, and are in the ledger until they are at rest --- */
-
-static __always_inline u64 exited_groups(void)
-{
-	return *(volatile u64 *)&counters.exits - *(volatile u64 *)&counters.ends;
-}
-
-/*
- * Leaders of recent exits are in a queue; the latest is where the counters are, in a line of the cache that goes from CPU to CPU
- * in any case: usually the next fork takes it from there.
- */
-static __always_inline void note_exit(u64 leader)
-{
-#ifdef DIRECT_READS
-	leader = __sync_lock_test_and_set(&counters.latest_exit, leader);
-	if (!leader)
-		return;
-#endif
-	bpf_map_push_elem(&exiting, &leader, BPF_EXIST); /* full: the oldest has been looked at often enough */
-}
-
-/* False: there is none. */
-static __always_inline bool take_exit(u64 *leader)
-{
-#ifdef DIRECT_READS
-	*leader = *(volatile u64 *)&counters.latest_exit ? __sync_lock_test_and_set(&counters.latest_exit, 0) : 0;
-	if (*leader)
-		return true;
-#endif
-	return !bpf_map_pop_elem(&exiting, leader);
-}
+#include "ends.bpf.h"
 
 /* --- fork --- */
 
@@ -70,11 +39,6 @@ static __always_inline void note_live(u64 threads)
 		cpu_max_live[cpu] = live;
 }
 
-/* -EBUSY: the bucket's lock is held by what this program interrupted (5.11 .. 6.6); it is free soon. */
-#define KERNEL_EBUSY 16
-#define KERNEL_EEXIST 17
-#define BUSY_ATTEMPTS 3
-
 static const struct group_slot empty_slot;
 
 /* NULL: *error says why. Filled in where it is: the process does not run yet, and the stack has no room for a slot. */
@@ -86,17 +50,6 @@ static __always_inline struct group_slot *new_group(u64 key, long *error)
 			break;
 	}
 	return *error ? NULL : bpf_map_lookup_elem(&groups, &key);
-}
-
-static __always_inline bool delete_group(u64 key)
-{
-	for (int attempt = 0; attempt < BUSY_ATTEMPTS; attempt++) {
-		long error = bpf_map_delete_elem(&groups, &key);
-
-		if (error != -KERNEL_EBUSY)
-			return !error;
-	}
-	return false; /* stays in the ledger, and is found there at the end */
 }
 
 static __always_inline void reset_gauges(struct process_info *info)
@@ -471,106 +424,6 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	if (exited_groups() > 2)
 		bpf_tail_call(ctx, &tails, 0); /* end_exits */
 	return 0;
-}
-
-/*
- * A group ends when it is at rest: all threads released, or its leader a zombie that has left its CPU. That has no event
- * of its own, so it is looked for
- *  - at the next forks in the tree, or exits if there are many, for the leaders of recent exits, which are in a queue
- *    (end_exits);
- *  - by the tracer, a few milliseconds after an exit (end_exits);
- *  - when the kernel frees a task, an RCU period after it was reaped. On its own that comes late, and not for sure:
- *    programs do not run on top of every context.
- * What has gone meanwhile, with its memory another's, has another key.
- * Global, so that it is verified once, not for each call. `task`: any task of the group. 1: not at rest yet.
- */
-__noinline int end_group(u64 task)
-{
-	u64 key = group_key(TASK(task));
-	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
-	struct signal_struct *signal;
-	struct news_process end = {};
-	struct totals_window window;
-	struct task_struct *leader;
-	unsigned int sequence, followed;
-	bool is_another;
-	int threads;
-
-	if (!slot || !(slot->info.flags & PROC_EXITED))
-		return 0;
-	leader = TASK(slot->leader);
-	signal = READ(leader, signal);
-	if (!is_resting(slot->leader))
-		return 1;
-	set_rss(slot, 0); /* what was left of its teardown */
-	end.info = slot->info;
-	note_oom(&end.info, signal);
-	/* The leader may be reaped at this moment: then its usage moves to the group, and must be counted neither twice nor not. */
-	sequence = READ(signal, stats_lock.seqcount.seqcount.sequence);
-	threads = READ(signal, nr_threads);
-	add_group_usage(&end.usage, signal, &slot->summed, &window);
-	if (threads)
-		add_task_usage(&end.usage, leader, &window);
-	withhold_io(&end.usage, end.info.flags);
-	if (sequence & 1 || sequence != READ(signal, stats_lock.seqcount.seqcount.sequence))
-		return 1;
-	/*
-	 * Freed since, and another's by now: what was read may be anybody's. Asked before the slot is deleted, as on_free
-	 * holds a task back until then: after that nothing does, and what was read is good all the same.
-	 */
-	is_another = (u64)READ(leader, signal) != (u64)signal || READ(leader, start_boottime) != end.info.start_ns;
-	followed = slot->followed;
-	if (!delete_group(key)) /* whoever deletes the slot sends the record: once */
-		return 0;
-	unfollow_memory(followed);
-	if (is_another) {
-		usage_absent(&end.usage);
-		count(lost_numbers);
-	}
-	count(ends);
-	if (end.info.max_threads > 1)
-		bpf_map_delete_elem(&exited, &key);
-	fill_header(&end.header, NEWS_END, sizeof(end));
-	end.key = key;
-	if (bpf_ringbuf_output(&news, &end, sizeof(end), wake_flag(sizeof(end))) && !spill(&end))
-		count(lost_ends);
-	return 0;
-}
-
-/* For every task of the machine, nearly all of which are not (or not any more) in the ledger. */
-SEC("duct_raw_tp/sched_process_free")
-int on_free(struct bpf_raw_tracepoint_args *ctx)
-{
-	struct group_slot *slot;
-
-	if (!exited_groups())
-		return 0;
-	slot = slot_of_task(TASK(ctx->args[0]));
-	if (slot)
-		end_group(slot->leader);
-	return 0;
-}
-
-/*
- * Ends up to two of the recent exits. Returns how many were not at rest yet, and END_EXITS_EMPTY if there were no more.
- * Never on_free in its place: since 6.13 a program's stack may be one for each CPU, guarded against recursion only where a
- * tracepoint runs it. `free` comes in interrupts, on top of this.
- */
-SEC("duct_raw_tp")
-int end_exits(void *ctx __attribute__((unused)))
-{
-	int waiting = 0;
-	u64 leader;
-
-	for (int i = 0; i < 2; i++) {
-		if (!exited_groups() || !take_exit(&leader))
-			return waiting | END_EXITS_EMPTY;
-		if (end_group(leader)) {
-			waiting++;
-			bpf_map_push_elem(&exiting, &leader, BPF_ANY);
-		}
-	}
-	return waiting;
 }
 
 /*
