@@ -14,13 +14,11 @@
 #include <cstring>
 #include <ctime>
 #include <future>
-#include <map>
 #include <set>
 #include <utility>
 
 #include "abi.h"
 #include "capture/btf_cache.hpp"
-#include "capture/root_cache.hpp"
 #include "capture/fd.hpp"
 #include "capture/kernel_support.hpp"
 #include "capture/machine.hpp"
@@ -28,7 +26,9 @@
 #include "capture/os_error.hpp"
 #include "capture/privilege.hpp"
 #include "capture/program_loader.hpp"
+#include "capture/root_cache.hpp"
 #include "capture/skeleton.hpp"
+#include "capture/spilled_news.hpp"
 #include "capture/watch_list.hpp"
 #include "capture/workers.hpp"
 
@@ -48,22 +48,6 @@ int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
   int length = std::vsnprintf(line, sizeof line, format, arguments);
   if (length > 0 && libbpf_log().size() < 64 * 1024) libbpf_log() += line;
   return length;
-}
-
-std::uint64_t message_time(std::span<const std::byte> message) {
-  abi::news_header header{};
-  if (message.size() >= sizeof header) std::memcpy(&header, message.data(), sizeof header);
-  return header.time_ns;
-}
-
-// Keys of a hash that the kernel side may be adding to.
-template <typename Key>
-std::vector<Key> all_keys(int map_fd) {
-  std::vector<Key> keys;
-  Key key;
-  for (const Key* previous = nullptr; bpf_map_get_next_key(map_fd, previous, &key) == 0; previous = &keys.back())
-    keys.push_back(key);
-  return keys;
 }
 
 class KernelTracer final : public Tracer {
@@ -102,8 +86,6 @@ class KernelTracer final : public Tracer {
 
  private:
   static int on_message(void* self, void* data, std::size_t size);
-  void collect_spilled();
-  void hand_out_spilled(std::uint64_t until_ns);
   enum class End { of_file, again };
   bool read_pass(const Fd& link, const Sink& sink, End end = End::of_file);
   int run_program(const bpf_program* program, std::uint32_t* answer = nullptr);
@@ -141,9 +123,7 @@ class KernelTracer final : public Tracer {
   long long window_start_pages_ = 0;
   unsigned cpus_ = 1;
   const Sink* sink_ = nullptr;  // while drain runs
-  std::uint64_t collected_ = 0;            // messages of which it is known that they were spilled
-  std::uint64_t collected_before_ns_ = 0;  // when that was last looked after
-  std::vector<std::string> spilled_;       // collected, by time
+  std::optional<SpilledNews> spilled_;
 };
 
 Result<void> KernelTracer::open(const TracerConfig& config) {
@@ -164,6 +144,8 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   }
   if (!direct && !(loaded = load(config, *facts, Reads::by_helper, news))) return loaded;
   libbpf_log().insert(0, refusal);
+  auto& maps = object_->maps;
+  spilled_.emplace(&object_->bss->counters.spilled, bpf_map__fd(maps.late_news), bpf_map__fd(maps.late_execs));
   if (!attach()) return failure(errno);
   if (!loader_->leaves_some() && !finish_loading()) return failure(errno);
   if (run_program(object_->progs.arm)) return failure(errno);
@@ -345,14 +327,11 @@ void KernelTracer::learn_percpu_offsets(unsigned cpus) {
   }
 }
 
-// Spilled messages are handed out between those of the ring by their time, so that a record neither overtakes the argv
-// it belongs to nor the other way round: what was spilled came after what the ring was full of.
 int KernelTracer::on_message(void* self, void* data, std::size_t size) {
   auto* tracer = static_cast<KernelTracer*>(self);
-  if (__atomic_load_n(&tracer->object_->bss->counters.spilled, __ATOMIC_ACQUIRE) != tracer->collected_)
-    tracer->collect_spilled();
+  tracer->spilled_->collect();
   std::span message(static_cast<const std::byte*>(data), size);
-  tracer->hand_out_spilled(message_time(message));
+  tracer->spilled_->hand_out(SpilledNews::time_of(message), *tracer->sink_);
   (*tracer->sink_)(message);
   return 0;
 }
@@ -360,53 +339,9 @@ int KernelTracer::on_message(void* self, void* data, std::size_t size) {
 void KernelTracer::drain(const Sink& sink) {
   sink_ = &sink;
   ring_buffer__consume(ring_);
-  if (__atomic_load_n(&object_->bss->counters.spilled, __ATOMIC_ACQUIRE) != collected_) {
-    collect_spilled();
-    ring_buffer__consume(ring_);  // what came before the last of them
-  }
-  // Without this a message spilled while we were collecting would wait for the next one of the ring.
-  if (!spilled_.empty()) collected_before_ns_ = boot_now_ns();
-  hand_out_spilled(~std::uint64_t{0});
+  if (spilled_->collect()) ring_buffer__consume(ring_);  // what came before the last of them
+  spilled_->hand_out_all(sink);
   sink_ = nullptr;
-}
-
-void KernelTracer::hand_out_spilled(std::uint64_t until_ns) {
-  // Of what came while it was collected, something earlier may not have been found: it has to wait for the next time.
-  until_ns = std::min(until_ns, collected_before_ns_);
-  auto last = std::find_if(spilled_.begin(), spilled_.end(),
-                           [&](auto& message) { return message_time(std::as_bytes(std::span(message))) > until_ns; });
-  for (auto each = spilled_.begin(); each != last; ++each) (*sink_)(std::as_bytes(std::span(*each)));
-  spilled_.erase(spilled_.begin(), last);
-}
-
-void KernelTracer::collect_spilled() {
-  collected_ = __atomic_load_n(&object_->bss->counters.spilled, __ATOMIC_ACQUIRE);
-  collected_before_ns_ = boot_now_ns();
-
-  int fd = bpf_map__fd(object_->maps.late_news);
-  for (std::uint64_t number : all_keys<std::uint64_t>(fd)) {
-    abi::news_process news;
-    if (bpf_map_lookup_elem(fd, &number, &news)) continue;
-    bpf_map_delete_elem(fd, &number);
-    spilled_.emplace_back(reinterpret_cast<const char*>(&news), sizeof news);
-  }
-
-  // Pieces of exec messages come in any order; one whose pieces are not all there yet is completed the next time.
-  std::map<std::uint64_t, std::vector<abi::chunk_key>> pieces;
-  fd = bpf_map__fd(object_->maps.late_execs);
-  for (const abi::chunk_key& key : all_keys<abi::chunk_key>(fd)) pieces[key.image_id].push_back(key);
-  for (auto& [image, keys] : pieces) {
-    if (keys.size() != keys[0].parts) continue;
-    std::string message(keys.size() * abi::ABI_SPILL_CHUNK, '\0');
-    for (const abi::chunk_key& key : keys) {
-      bpf_map_lookup_elem(fd, &key, message.data() + static_cast<std::size_t>(key.part) * abi::ABI_SPILL_CHUNK);
-      bpf_map_delete_elem(fd, &key);
-    }
-    spilled_.push_back(std::move(message));
-  }
-  std::stable_sort(spilled_.begin(), spilled_.end(), [](auto& a, auto& b) {
-    return message_time(std::as_bytes(std::span(a))) < message_time(std::as_bytes(std::span(b)));
-  });
 }
 
 bool KernelTracer::read_live(const ProcessTree& tree, const Sink& sink) {
