@@ -8,9 +8,9 @@
 #include <chrono>
 
 #include "capture/btf_cache.hpp"
-#include "capture/root_cache.hpp"
 #include "capture/kernel_support.hpp"
 #include "capture/privilege.hpp"
+#include "capture/root_cache.hpp"
 #include "capture/tracer.hpp"
 #include "duct_bpf/run.hpp"
 

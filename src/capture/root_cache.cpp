@@ -66,6 +66,18 @@ Fd open_dir(const std::string& dir) {
   return fd;
 }
 
+// Of the kernel's build. Its notes hold its build id: two builds with one version string differ here.
+std::uint64_t kernel_hash() {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  Fd notes(::open("/sys/kernel/notes", O_RDONLY | O_CLOEXEC));
+  if (notes) mix(hash, read_whole(notes.get()));
+  utsname names{};
+  ::uname(&names);
+  mix(hash, std::as_bytes(std::span(names.release)));
+  mix(hash, std::as_bytes(std::span(names.version)));
+  return hash;
+}
+
 // What other builds of this program left for the same kernel.
 void remove_others(int dir, const std::string& name) {
   std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(::dup(dir)), ::closedir);
@@ -86,15 +98,10 @@ std::uint64_t content_hash(std::span<const std::byte> content) {
   return hash;
 }
 
-// The kernel's notes hold its build id: two builds with one version string differ here.
 RootCache::RootCache(std::string dir, std::span<const std::byte> object, std::string kind)
-    : dir_(std::move(dir)), kind_(std::move(kind)), key_{0xcbf29ce484222325u, 0x84222325cbf29ce4u} {
-  Fd notes(::open("/sys/kernel/notes", O_RDONLY | O_CLOEXEC));
-  if (notes) mix(key_[0], read_whole(notes.get()));
-  utsname names{};
-  ::uname(&names);
-  mix(key_[0], std::as_bytes(std::span(names.release)));
-  mix(key_[0], std::as_bytes(std::span(names.version)));
+    : dir_(std::move(dir)), kind_(std::move(kind)), key_{0, 0x84222325cbf29ce4u} {
+  static const std::uint64_t kernel = kernel_hash();
+  key_[0] = kernel;
   mix(key_[1], object);
 }
 
