@@ -35,7 +35,7 @@ void Workers::add(std::size_t effort, std::function<void()> task) {
     std::lock_guard lock(mutex_);
     waiting_.push_back({effort, std::move(task)});
   }
-  changed_.notify_one();
+  changed_.notify_all();  // one alone may be a caller who does not take it
 }
 
 void Workers::finish(std::size_t least_effort) {
