@@ -174,6 +174,22 @@ class Trouble(harness.DuctTest):
                     json.loads(content)
                 os.system(f"rm -rf {self.path('full')} {self.path('copied')}")
 
+    def test_whole_lines_are_written_a_page_at_most(self):
+        # So that nobody who is killed meanwhile leaves half a line. Oracle: the writes, as strace sees them.
+        if not os.path.exists("/usr/bin/strace"):
+            self.skipTest("no strace")
+        watch = ["strace", "-qq", "-y", "-e", "trace=write", "-e", "signal=none", "-s", "100000", "-o", self.path("writes")]
+        run = self.exact("--report-interval", "0.2", "--sample-interval", "0.1", "--", "sh", "-c",
+                         f"{fixture('forkstorm')} 3000 0 32 > storm; sleep 0.5", before=watch,
+                         env={"ASAN_OPTIONS": "detect_leaks=0"} if harness.SANITIZED else None)
+        self.assertEqual(len(run.processes), 3002 + len(run.by_cmd("sleep")))
+        for name in ("processes.jsonl", "usage.jsonl"):
+            found = re.findall(rf'^write\(\d+<[^>]*_{re.escape(name)}>, "(.*)", (\d+)\)', self.text("writes"), re.M)
+            self.assertGreater(len(found), 100 if name == "processes.jsonl" else 1)
+            for text, size in found:
+                self.assertTrue(text.endswith("\\n"), f"{name}: not whole lines: ...{text[-60:]}")
+                self.assertTrue(int(size) <= 4096 or text.count("\\n") == 1, f"{name}: {size} bytes, {text.count(chr(92) + 'n')} lines")
+
     def test_disk_full_of_the_commands_output(self):
         # The command itself meets the full disk, as it would without us.
         run = self.full_disk("200k", ["-c", "stdout", "--fail-time", "0", "--", "sh", "-c", "head -c 1000000 /dev/zero; echo code $? >&2; exit 5"])

@@ -14,10 +14,22 @@ GO = "while [ ! -e go ]; do sleep 0.05; done"
 
 
 class Loss(harness.DuctTest):
-    def stopped(self, process):
-        """Lets the command go on once duct-bpf does not."""
-        self.wait_for(lambda: self.state(process.pid) == "T", "stopped")
-        self.write("go", "")
+    def exact_while_stopped(self, *options, script):
+        """A run of which nothing is missing although duct-bpf was stopped, by a signal, from before the script to behind its end."""
+        process = self.start(*options, "--", "sh", "-c", f"touch ready; {GO}; {script}; touch done; sleep 0.2")
+        self.wait_for_file("ready")
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            self.wait_for(lambda: self.state(process.pid) == "T", "stopped")
+            self.write("go", "")
+            self.wait_for(lambda: os.path.exists(self.path("done")), "the command must not wait for the tracer", harness.PATIENCE)
+            self.assertEqual(self.state(process.pid), "T")
+        finally:
+            os.kill(process.pid, signal.SIGCONT)
+        run = self.finish(process)
+        self.assertEqual(run.status, 0)
+        self.assert_exact(run)
+        return run
 
     def test_tiny_ring_forks(self):
         count = scaled(20000)
@@ -37,49 +49,20 @@ class Loss(harness.DuctTest):
 
     def test_tracer_that_is_stopped(self):
         count = 5000 if harness.SANITIZED or harness.SLOWNESS > 1 else 20000  # more than the ring holds
-        process = self.start("--", "sh", "-c", f"touch ready; {GO}; {fixture('forkstorm')} {count} 0 64; touch done; sleep 0.2")
-        self.wait_for_file("ready")
-        os.kill(process.pid, signal.SIGSTOP)
-        try:
-            self.stopped(process)
-            self.wait_for(lambda: os.path.exists(self.path("done")), "the storm must not wait for the tracer", harness.PATIENCE)
-            self.assertEqual(self.state(process.pid), "T")
-        finally:
-            os.kill(process.pid, signal.SIGCONT)
-        run = self.finish(process)
-        self.assertEqual(run.status, 0)
-        self.assert_exact(run)
+        run = self.exact_while_stopped(script=f"{fixture('forkstorm')} {count} 0 64")
         self.assertEqual(len(run.by_cmd(fixture("forkstorm"))), count + 1)
 
     def test_tracer_that_is_stopped_with_a_small_ring(self):
         forks, execs = (5000, 300) if harness.kernel_version() >= (6, 1) else (2000, 150)  # spill maps are smaller before
-        process = self.start("--ring-size", "16K", "--", "sh", "-c",
-                             f"touch ready; {GO}; {fixture('forkstorm')} {forks} 0 64; {fixture('argvs')} storm {execs} 200 /bin/true; touch done")
-        self.wait_for_file("ready")
-        os.kill(process.pid, signal.SIGSTOP)
-        try:
-            self.stopped(process)
-            self.wait_for(lambda: os.path.exists(self.path("done")), "the storm must not wait for the tracer", harness.PATIENCE)
-        finally:
-            os.kill(process.pid, signal.SIGCONT)
-        run = self.finish(process)
-        self.assert_exact(run)
+        run = self.exact_while_stopped(
+            "--ring-size", "16K", script=f"{fixture('forkstorm')} {forks} 0 64; {fixture('argvs')} storm {execs} 200 /bin/true")
         self.assertGreater(run.completeness["spilled"], 0)
         self.assertEqual(len([p for p in run.processes if p["cmd"].startswith("/bin/true argument-")]), execs)
 
     def test_forks_make_room_in_the_ledger(self):
-        # While the tracer is stopped and nobody reaps: it is the next fork that ends who has exited.
+        # Nobody reaps: it is the next fork that ends who has exited.
         count = scaled(1000)
-        process = self.start("--max-processes", "64", "--", "sh", "-c", f"touch ready; {GO}; {fixture('zombies')} {count} 0 each > /dev/null; touch done")
-        self.wait_for_file("ready")
-        os.kill(process.pid, signal.SIGSTOP)
-        try:
-            self.stopped(process)
-            self.wait_for(lambda: os.path.exists(self.path("done")), "the zombies must not wait for the tracer", harness.PATIENCE)
-        finally:
-            os.kill(process.pid, signal.SIGCONT)
-        run = self.finish(process)
-        self.assert_exact(run)
+        run = self.exact_while_stopped("--max-processes", "64", script=f"{fixture('zombies')} {count} 0 each > zombies")
         self.assertEqual(len(run.by_cmd(fixture("zombies"))), count + 1)
 
     def test_more_processes_than_the_ledger_holds(self):
