@@ -235,6 +235,12 @@ struct tree_memory {
 	long long pages;
 	u64 peak_pages;  /* about: see cpu_peak */
 	u64 peak_number; /* how often it was raised */
+	long long highs; /* sum of the most that each process has had in its present image. Where kernels have cmpxchg. */
+	/* What may have been higher, while memory is known from looks alone; the tracer takes it and begins anew. In pages. */
+	u64 highs_peak;   /* maximum of `highs` */
+	u64 unseen_alive; /* sum of what processes were found to have had beyond what was known of them */
+	u64 unseen_ended; /* the most that one was found to have had so when its image ended */
+	u64 teardowns;    /* processes that have exited and still give back much memory */
 };
 
 /* A CPU's view of its maximum: no maximum is overwritten by another, the highest of all CPUs is the one. */

@@ -256,6 +256,18 @@ static __always_inline u64 image_peak(struct group_slot *slot, u64 maxrss)
 	return (maxrss > slot->maxrss_at_exec && maxrss > slot->peak_pages ? maxrss : slot->peak_pages) << page_shift;
 }
 
+/* How much it has had is known if it is more than the images before had: see image_peak. */
+static __always_inline void look_at_last_image(struct group_slot *slot, u64 maxrss)
+{
+	u64 known = slot->peak_pages;
+
+	if (maxrss <= known)
+		return;
+	keep_maximum(&memory.unseen_ended, maxrss - known);
+	if (maxrss > slot->maxrss_at_exec)
+		look_at_high(slot, maxrss);
+}
+
 SEC("duct_raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -280,8 +292,11 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	 * the parent's (vfork) or the tracer's it is not the process's own, and only later growth counts.
 	 */
 	maxrss = READ(signal, maxrss);
-	if (!(slot->info.flags & PROC_BORROWED_MM))
+	if (!(slot->info.flags & PROC_BORROWED_MM)) {
 		slot->peak_rss_before = max_present(slot->peak_rss_before, image_peak(slot, maxrss));
+		if (memory_by_looks)
+			look_at_last_image(slot, maxrss);
+	}
 	slot->maxrss_at_exec = maxrss;
 	slot->info.flags &= ~PROC_BORROWED_MM;
 	slot->lender = 0;
@@ -290,7 +305,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	mm = READ(task, mm);
 	is_alone = follow_memory_of(slot, mm);
 	slot->leader = (u64)task; /* a non-leader that execs takes the leader's place */
-	slot->peak_pages = 0;
+	drop_high(slot);
 	set_rss(slot, rss_pages_exact(number_of_mm(slot), is_alone));
 
 	scratch = bpf_map_lookup_elem(&exec_scratch, &cpu);
@@ -350,14 +365,21 @@ static __always_inline void take_memory_at_exit(struct group_slot *slot, struct 
 		return;
 	}
 	if (mm) { /* since 6.16; before, the address space is gone by now */
-		u64 high, vsz, high_vsz;
+		u64 high, most, vsz, high_vsz;
 
+		if (!mm_at_exit)
+			mm_at_exit = 1;
 		read_sizes(mm, &high, &vsz, &high_vsz);
-		pages = rss_pages_exact(number_of_mm(slot), false);
-		set_rss(slot, pages);
+		most = pages = rss_pages_exact(number_of_mm(slot), false);
 		/* hiwater_rss is only raised when memory is given back, so it may lie below the present. */
-		if (high > slot->peak_pages)
-			slot->peak_pages = high;
+		if (high < pages)
+			high = pages;
+		if (memory_by_looks && high > slot->peak_pages) {
+			keep_maximum(&memory.unseen_ended, high - slot->peak_pages);
+			most = high; /* as in look_at_high */
+		}
+		set_rss(slot, most);
+		raise_high(slot, high);
 		slot->info.peak_vsz = (vsz > high_vsz ? vsz : high_vsz) << page_shift;
 	}
 	image = image_peak(slot, READ(signal, maxrss));
@@ -365,10 +387,16 @@ static __always_inline void take_memory_at_exit(struct group_slot *slot, struct 
 		image = slot->peak_pages << page_shift;
 	slot->info.peak_rss_image = image;
 	slot->info.peak_rss = max_present(slot->peak_rss_before, image);
-	if (pages < TEARDOWN_PAGES) {
-		set_rss(slot, 0);
-		stop_following(slot);
+	if (pages >= TEARDOWN_PAGES && !memory_by_looks) {
+		if (slot->followed)
+			__sync_fetch_and_add(&memory.teardowns, 1);
+		return;
 	}
+	if (pages >= TEARDOWN_PAGES) /* nothing tells how it goes down */
+		__sync_fetch_and_add(&memory.unseen_alive, pages);
+	set_rss(slot, 0);
+	drop_high(slot);
+	stop_following(slot);
 }
 
 /* The tracer is woken once for all exits until it looks, and when nobody is left; it does not matter if that gets lost. */

@@ -83,6 +83,7 @@ __noinline int end_group(u64 task)
 	if (!is_resting(slot->leader))
 		return 1;
 	set_rss(slot, 0); /* what was left of its teardown */
+	drop_high(slot);
 	end.info = slot->info;
 	note_oom(&end.info, signal);
 	/* The leader may be reaped at this moment: then its usage moves to the group, and must be counted neither twice nor not. */
@@ -102,7 +103,10 @@ __noinline int end_group(u64 task)
 	followed = slot->followed;
 	if (!delete_group(key)) /* whoever deletes the slot sends the record: once */
 		return 0;
-	unfollow_memory(followed);
+	if (followed) { /* until now */
+		unfollow_memory(followed);
+		__sync_fetch_and_add(&memory.teardowns, -1);
+	}
 	if (is_another) {
 		usage_absent(&end.usage);
 		count(lost_numbers);

@@ -74,8 +74,17 @@ static __always_inline void send_live(struct seq_file *seq, u64 key, struct grou
 		if (!(slot->info.flags & PROC_BORROWED_MM)) {
 			live.rss_bytes = rss << page_shift;
 			live.vsz_bytes = vsz << page_shift;
-			if (mm == again && !(slot->info.flags & PROC_EXITED))
+			if (mm == again && !(slot->info.flags & PROC_EXITED)) {
+				u64 high = READ(mm, hiwater_rss);
+
+				if (high < rss)
+					high = rss;
+				if (memory_by_looks)
+					__sync_fetch_and_add(&memory.unseen_alive, look_at_high(slot, high));
+				else if (learns_highs)
+					raise_high(slot, high);
 				set_rss(slot, rss);
+			}
 		}
 	}
 	live.state = state_letter(READ(task, group_leader)) | live_bits(task, signal, mm);

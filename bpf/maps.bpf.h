@@ -33,6 +33,9 @@ unsigned int expect_command = 0; /* the tracer's next child is the command */
 unsigned int closed = 0;      /* the run is over: nobody joins any more */
 unsigned int adopting = 0;    /* children of processes that are to be adopted are taken too */
 unsigned int sweep_wanted = 0; /* exits since the tracer last looked for groups at rest */
+unsigned int learns_highs = 0;    /* samples take over what the kernel knows of the most that a process has had */
+unsigned int memory_by_looks = 0; /* on_rss is not attached for a while */
+unsigned int mm_at_exit = 0;      /* the kernel has an address space still there when a process exits (since 6.16) */
 unsigned long long pass_number = 0;
 int attach_tgid = 0; /* process that is adopted with its descendants, in the tracer's pid namespace; 0: its session */
 

@@ -105,24 +105,93 @@ static __always_inline void keep_rss_at_peak(struct process_info *info, long lon
 	info->tree_peak = number;
 }
 
+#ifdef DIRECT_READS
+static __always_inline void keep_maximum(u64 *maximum, u64 value)
+{
+	for (int attempt = 0; attempt < 3; attempt++) {
+		u64 before = *(volatile u64 *)maximum;
+
+		if (value <= before || __sync_val_compare_and_swap(maximum, before, value) == before)
+			return;
+	}
+}
+
+/* The most that a process has had in its present image: it can only grow, and two CPUs do not both add what it grew by. */
+static __always_inline void raise_high(struct group_slot *slot, u64 pages)
+{
+	for (int attempt = 0; attempt < 2; attempt++) {
+		u64 high = *(volatile u64 *)&slot->peak_pages;
+
+		if (pages <= high)
+			return;
+		if (__sync_val_compare_and_swap(&slot->peak_pages, high, pages) == high) {
+			__sync_fetch_and_add(&memory.highs, pages - high);
+			if (memory_by_looks)
+				keep_maximum(&memory.highs_peak, *(volatile u64 *)&memory.highs);
+			return;
+		}
+	}
+}
+
+static __always_inline void drop_high(struct group_slot *slot)
+{
+	__sync_fetch_and_add(&memory.highs, -__sync_lock_test_and_set(&slot->peak_pages, 0));
+}
+#else /* memory_by_looks is never set */
+static __always_inline void keep_maximum(u64 *maximum, u64 value)
+{
+	if (value > *maximum)
+		*maximum = value;
+}
+
+static __always_inline void raise_high(struct group_slot *slot, u64 pages)
+{
+	if (pages > slot->peak_pages)
+		slot->peak_pages = pages;
+}
+
+static __always_inline void drop_high(struct group_slot *slot)
+{
+	slot->peak_pages = 0;
+}
+#endif
+
 /*
  * A process has `pages` now. The tree's sum changes by just what the slot does, so that it is the sum of the slots even
  * where two CPUs do this at once; what a slot is off by is then put right the next time.
  */
-static __always_inline void set_rss(struct group_slot *slot, long long pages)
+SHARED int set_rss(struct group_slot *slot, long long pages)
 {
-	long long change = pages - *(volatile long long *)&slot->rss_pages;
+	long long change;
 
+	if (!slot) /* never; the verifier does not know it of a global function */
+		return 0;
+	change = pages - *(volatile long long *)&slot->rss_pages;
 	if (!change)
-		return;
+		return 0;
 	keep_rss_at_peak(&slot->info, slot->rss_pages);
 	__sync_fetch_and_add(&slot->rss_pages, change);
 	__sync_fetch_and_add(&memory.pages, change);
 	if (change < 0)
-		return;
-	if ((u64)pages > slot->peak_pages)
-		slot->peak_pages = pages;
+		return 0;
+	raise_high(slot, pages);
 	note_tree_memory();
+	return 0;
+}
+
+/*
+ * While no event tells: a process that the kernel has seen with `high` pages, in its present image, has had more than was known.
+ * That is a maximum of the tree if the others had then what they have now, and may be a higher one, by what is returned for
+ * each process of which the same was found.
+ */
+static __always_inline u64 look_at_high(struct group_slot *slot, u64 high)
+{
+	u64 known = *(volatile u64 *)&slot->peak_pages;
+
+	if (high <= known)
+		return 0;
+	set_rss(slot, high);
+	return high - known;
 }
 
 /* The common part of a counter, without a helper, as this is the path of every page fault of the machine: `mm` is a typed

@@ -24,6 +24,8 @@ static void *(*const rdonly_cast)(const void *address, u64 type_id) = (void *)AB
  */
 #define TASK(address) ((struct task_struct *)rdonly_cast((const void *)(address), task_struct_id))
 #define ADDRESS_SPACE(address) ((struct mm_struct *)rdonly_cast((const void *)(address), mm_struct_id))
+/* A function that takes a slot and is verified once in a program: kernels that know such arguments are those of direct reads. */
+#define SHARED __noinline
 #define READ(from, ...)                                                                                               \
 	({                                                                                                            \
 		barrier();                                                                                            \
@@ -34,6 +36,7 @@ static void *(*const rdonly_cast)(const void *address, u64 type_id) = (void *)AB
 #else
 #define TASK(address) ((struct task_struct *)(address))
 #define ADDRESS_SPACE(address) ((struct mm_struct *)(address))
+#define SHARED static __always_inline
 #define READ(from, ...) READ_BY_HELPER(from, __VA_ARGS__)
 #endif
 

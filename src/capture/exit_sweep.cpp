@@ -24,7 +24,7 @@ void ExitSweep::sweep() {
   bool storm = ledger_.ended() - ended_before_ >= kStormExits;
   bool waiting = ledger_.sweep(!storm);
   ended_before_ = ledger_.ended();
-  swept_();
+  swept_(storm);
   if (storm)
     later(kStormDelayNs);
   else if (ledger_.has_exits())

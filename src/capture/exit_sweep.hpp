@@ -11,8 +11,8 @@ namespace duct_bpf {
 
 class ExitSweep {
  public:
-  // `swept` is called after each look.
-  ExitSweep(EventLoop& loop, Ledger& ledger, std::function<void()> swept)
+  // `swept` is called after each look, with whether there was a storm since the one before.
+  ExitSweep(EventLoop& loop, Ledger& ledger, std::function<void(bool storm)> swept)
       : loop_(loop), ledger_(ledger), swept_(std::move(swept)) {}
 
   // There may be news of exits.
@@ -31,7 +31,7 @@ class ExitSweep {
 
   EventLoop& loop_;
   Ledger& ledger_;
-  std::function<void()> swept_;
+  std::function<void(bool)> swept_;
   Timer timer_;
   std::uint64_t delay_ns_ = 0;  // 0: it is not set
   std::uint64_t ended_before_ = 0;

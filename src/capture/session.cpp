@@ -22,6 +22,7 @@
 #include "capture/ledger.hpp"
 #include "capture/losses.hpp"
 #include "capture/machine.hpp"
+#include "capture/memory_rest.hpp"
 #include "capture/os_error.hpp"
 #include "capture/peak_watch.hpp"
 #include "capture/permission.hpp"
@@ -106,6 +107,7 @@ class Session final : public LedgerListener {
   std::unique_ptr<Accountant> accountant_;
   std::optional<PeakWatch> peak_watch_;
   std::optional<ExitSweep> exit_sweep_;
+  std::optional<MemoryRest> memory_rest_;
   OwnCgroup own_cgroup_;
   CapabilitySet used_capabilities_ = options_.sampler == Sampler::bpf ? capabilities_to_use_bpf() : CapabilitySet{};
   RecordFiles files_;
@@ -308,7 +310,11 @@ Result<void> Session::start_timers() {
   if (!timer) return timer.error();
   sample_timer_ = std::move(*timer);
   peak_watch_.emplace(loop_, *tracer_, *ledger_, *accountant_);
-  exit_sweep_.emplace(loop_, *ledger_, [this] { stop_if_all_ended(); });
+  memory_rest_.emplace(*tracer_, *ledger_);
+  exit_sweep_.emplace(loop_, *ledger_, [this](bool storm) {
+    memory_rest_->on_sweep(storm);
+    stop_if_all_ended();
+  });
   // The first one once the exec is through (it goes on for a moment after it can no longer fail), and as soon as it can be
   // taken: nobody waits for that.
   auto first = loop_.add_timer(kFirstSampleNs, 2 * kFirstSampleNs, [this](std::uint64_t) {
@@ -362,6 +368,7 @@ void Session::take_sample() {
     say(LogLevel::warning, "samples cannot be read from the kernel: " + errno_text(error));
   }
   if (peak_watch_) peak_watch_->on_sample(options_.pss);
+  if (memory_rest_) memory_rest_->on_sample();
   std::int64_t now = now_ns();
   Sample sample = accountant_->sample(ledger_->tree(), now);
   auto memory = tracer_->memory();
@@ -484,7 +491,7 @@ Outcome Session::conclude() {
   if (auto memory = tracer_->memory()) {
     summary.memory_method = options_.memory == MemoryMethod::exact ? "exact" : "fast";
     accountant_->note_tree_peak(memory->peak_bytes, ledger_->tree().wall_ns(memory->peak_boot_ns));
-    summary.memory_error_bound_bytes = memory->error_bound_bytes;
+    summary.memory_error_bound_bytes = std::max(memory->error_bound_bytes, memory_rest_ ? memory_rest_->error_bytes(*memory) : 0);
     summary.peak_holders = ledger_->peak_holders().at(memory->peak_number);
   }
   accountant_->summarize(summary);
@@ -567,6 +574,7 @@ Result<Outcome> Session::run() {
   if (peak_watch_) peak_watch_->stop();
   progress_timer_.cancel();
   if (!gave_up_) streams_.drain();
+  if (memory_rest_) memory_rest_->finish();
   finish_ledger();
   progress_.clear();
   return conclude();

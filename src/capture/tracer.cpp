@@ -55,6 +55,7 @@ class KernelTracer final : public Tracer {
   ~KernelTracer() override {
     ring_buffer__free(ring_);
     links_.clear();
+    memory_link_.reset();
     unload();
   }
 
@@ -80,6 +81,9 @@ class KernelTracer final : public Tracer {
   TracerCounts counts() const override;
   std::optional<TreeMemory> memory() const override;
   std::optional<std::uint64_t> take_window_peak() override;
+  bool prepare_memory_rest() override;
+  bool rest_memory(bool rest) override;
+  MemoryLooks take_memory_looks() override;
   void want_peak_above(std::uint64_t bytes) override {
     __atomic_store_n(&object_->data->peak_wanted_pages, static_cast<long long>(bytes / page_bytes_), __ATOMIC_SEQ_CST);
   }
@@ -94,6 +98,9 @@ class KernelTracer final : public Tracer {
   bool attach();
   std::span<const abi::cpu_peak> cpu_peaks() const {
     return std::span(object_->bss->cpu_peaks).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS));
+  }
+  std::span<unsigned long long> cpu_max_live() const {
+    return std::span(object_->bss->cpu_max_live).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS));
   }
   std::uint64_t error_bound(const abi::cpu_peak& peak) const;
   bool finish_loading();  // of the programs that were left for later; false: errno
@@ -114,13 +121,14 @@ class KernelTracer final : public Tracer {
   std::unique_ptr<ProgramLoader> loader_;
   ring_buffer* ring_ = nullptr;
   std::vector<Fd> links_;
-  Fd sample_link_, threads_link_, states_link_, adopt_link_;
+  Fd memory_link_, sample_link_, threads_link_, states_link_, adopt_link_;
   bool finished_loading_ = false;
   WatchList watch_list_;
   MemoryMethod memory_method_ = MemoryMethod::fast;
   bool percpu_rss_ = false;
   std::uint64_t page_bytes_ = 4096;
   long long window_start_pages_ = 0;
+  std::uint64_t max_live_ = 0;  // as of the last take_memory_looks
   unsigned cpus_ = 1;
   const Sink* sink_ = nullptr;  // while drain runs
   std::optional<SpilledNews> spilled_;
@@ -258,7 +266,10 @@ bool KernelTracer::attach() {
     if (loader_->fd(program) < 0) continue;
     Fd link(bpf_raw_tracepoint_open(name, loader_->fd(program)));
     if (!link) return false;
-    links_.push_back(std::move(link));
+    if (program == object_->progs.on_rss)
+      memory_link_ = std::move(link);
+    else
+      links_.push_back(std::move(link));
   }
   if (loader_->fd(object_->progs.adopt) >= 0) {
     adopt_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.adopt), 0, BPF_TRACE_ITER, nullptr));
@@ -468,6 +479,7 @@ TracerCounts KernelTracer::counts() const {
   counts.execs = from.execs;
   counts.exits = from.exits;
   counts.live = from.live;
+  counts.live_threads = from.live_threads;
   counts.lost_forks_full = from.lost_forks_full;
   counts.lost_forks_busy = from.lost_forks_busy;
   counts.lost_fork_news = from.lost_fork_news;
@@ -475,7 +487,8 @@ TracerCounts KernelTracer::counts() const {
   counts.lost_ends = from.lost_ends;
   counts.lost_argv = from.lost_argv;
   counts.spilled = from.spilled;
-  for (auto each : object_->bss->cpu_max_live) counts.max_live = std::max<std::uint64_t>(counts.max_live, each);
+  counts.max_live = max_live_;
+  for (auto each : cpu_max_live()) counts.max_live = std::max<std::uint64_t>(counts.max_live, each);
   counts.missed_forks = missed(object_->progs.on_fork);
   counts.missed_execs = missed(object_->progs.on_exec);
   counts.missed_exits = missed(object_->progs.on_exit);  // on_free is not the only one to end a group
@@ -522,6 +535,40 @@ std::optional<std::uint64_t> KernelTracer::take_window_peak() {
   window_start_pages_ = object_->bss->memory.pages;
   __atomic_store_n(&object_->bss->window_number, window + 1, __ATOMIC_SEQ_CST);
   return highest * page_bytes_;
+}
+
+// An address space has to be there at an exit, so that the most that it has had is known of each image.
+bool KernelTracer::prepare_memory_rest() {
+  auto* state = object_->bss;
+  if (!memory_link_ || memory_method_ != MemoryMethod::fast || !state->mm_at_exit || !state->percpu_offsets[0] || state->memory.teardowns)
+    return false;
+  state->learns_highs = 1;
+  state->pass_number |= 15;  // the pass behind each 16th leaves out none
+  return true;
+}
+
+bool KernelTracer::rest_memory(bool rest) {
+  if (!rest && !memory_link_) memory_link_ = Fd(bpf_raw_tracepoint_open(nullptr, loader_->fd(object_->progs.on_rss)));
+  if (!memory_link_) return false;
+  object_->bss->learns_highs = 0;
+  __atomic_store_n(&object_->bss->memory_by_looks, rest ? 1u : 0u, __ATOMIC_SEQ_CST);
+  if (rest) memory_link_.reset();
+  return true;
+}
+
+MemoryLooks KernelTracer::take_memory_looks() {
+  auto& memory = object_->bss->memory;
+  MemoryLooks looks;
+  looks.unseen_alive_bytes = __atomic_exchange_n(&memory.unseen_alive, 0, __ATOMIC_SEQ_CST) * page_bytes_;
+  looks.unseen_ended_bytes = __atomic_exchange_n(&memory.unseen_ended, 0, __ATOMIC_SEQ_CST) * page_bytes_;
+  // What is raised meanwhile belongs to both times.
+  const long long highs = std::max(0LL, __atomic_load_n(&memory.highs, __ATOMIC_SEQ_CST));
+  auto highest = std::max<std::uint64_t>(highs, __atomic_exchange_n(&memory.highs_peak, 0, __ATOMIC_SEQ_CST));
+  looks.highs_bytes = highest * page_bytes_;
+  looks.max_live = object_->bss->counters.live;
+  for (auto& each : cpu_max_live()) looks.max_live = std::max<std::uint64_t>(looks.max_live, __atomic_exchange_n(&each, 0, __ATOMIC_SEQ_CST));
+  max_live_ = std::max(max_live_, looks.max_live);
+  return looks;
 }
 
 }  // namespace

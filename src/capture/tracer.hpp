@@ -37,10 +37,18 @@ struct TreeMemory {
   std::uint64_t error_bound_bytes = 0;
 };
 
-// Totals of the kernel side; they only grow, `live` apart.
+// What may have been higher than what is known, as looks at the processes tell. All since they were taken before.
+struct MemoryLooks {
+  std::uint64_t highs_bytes = 0;         // sum of the most that each process is known to have had, at its maximum
+  std::uint64_t unseen_alive_bytes = 0;  // sum of what processes were found to have had beyond that
+  std::uint64_t unseen_ended_bytes = 0;  // the most that one of those that ended, or executed another program, was
+  std::uint64_t max_live = 0;            // processes at once
+};
+
+// Totals of the kernel side; they only grow, `live` and `live_threads` apart.
 struct TracerCounts {
   bool counted = true;  // false: found by polling; forks, execs and exits between two looks are not known
-  std::uint64_t forks = 0, adopted = 0, execs = 0, exits = 0, live = 0, max_live = 0;
+  std::uint64_t forks = 0, adopted = 0, execs = 0, exits = 0, live = 0, live_threads = 0, max_live = 0;
   std::uint64_t lost_forks_full = 0;   // the ledger was full
   std::uint64_t lost_forks_busy = 0;   // its bucket was locked
   std::uint64_t lost_fork_news = 0;    // recorded, but known only when it ended
@@ -105,6 +113,12 @@ class Tracer {
   virtual std::optional<TreeMemory> memory() const { return std::nullopt; }
   // The highest memory of the tree since the call before. Empty: not known.
   virtual std::optional<std::uint64_t> take_window_peak() { return std::nullopt; }
+  // The next read_live visits all, and learns what the most is that each has had. False: memory cannot rest here, or not now.
+  virtual bool prepare_memory_rest() { return false; }
+  // Lets go of the event that tells of memory, or takes it back, which may wait for some milliseconds. Meanwhile memory is looked at when
+  // a process is forked, executes or exits, and by read_live. False: it is as before.
+  virtual bool rest_memory(bool /*rest*/) { return false; }
+  virtual MemoryLooks take_memory_looks() { return {}; }
   // A maximum above this makes news_fd readable, with a PeakEvent, once.
   virtual void want_peak_above(std::uint64_t) {}
 };

@@ -136,6 +136,22 @@ struct FakeTracer : Tracer {
   TracerCounts counts() const override { return counted; }
   std::optional<TreeMemory> memory() const override { return tell_memory ? tell_memory() : std::nullopt; }
 
+  bool prepare_memory_rest() override {
+    rest_steps += 'p';
+    return may_rest;
+  }
+  bool rest_memory(bool rest) override {
+    if (!rest && !comes_back) return false;
+    rest_steps += rest ? 'r' : 'b';
+    return true;
+  }
+  MemoryLooks take_memory_looks() override {
+    rest_steps += 'l';
+    auto taken = std::exchange(memory_looks, {});
+    taken.max_live = counted.live;
+    return taken;
+  }
+
   std::vector<Bytes> news, live, states;
   std::deque<std::vector<Bytes>> later_states;  // what read_states brings from the second time on
   std::deque<std::vector<Bytes>> after_states;  // what each drain after read_states brings
@@ -148,6 +164,9 @@ struct FakeTracer : Tracer {
   int looks = 0;  // drains after read_states
   int states_read = 0, lives_read = 0, exits_wanted = 0, ends_asked = 0;
   std::function<std::optional<TreeMemory>()> tell_memory;
+  MemoryLooks memory_looks;  // what the next take_memory_looks brings
+  bool may_rest = true, comes_back = true;
+  std::string rest_steps;  // in their order: prepare, rest, back, look
   std::function<void()> at_read_live;  // may change what it brings
 };
 

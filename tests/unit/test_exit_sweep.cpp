@@ -72,7 +72,7 @@ struct Sweeps : Scene {
   std::function<void()> at_look;
   int looks_to_go = 0;
   Key next_to_end = 1;
-  ExitSweep sweep{loop, ledger, [this] { looked(); }};
+  ExitSweep sweep{loop, ledger, [this](bool) { looked(); }};
 };
 
 }  // namespace
