@@ -236,11 +236,14 @@ struct tree_memory {
 	u64 peak_pages;  /* about: see cpu_peak */
 	u64 peak_number; /* how often it was raised */
 	long long highs; /* sum of the most that each process has had in its present image. Where kernels have cmpxchg. */
-	/* What may have been higher, while memory is known from looks alone; the tracer takes it and begins anew. In pages. */
-	u64 highs_peak;   /* maximum of `highs` */
-	u64 unseen_alive; /* sum of what processes were found to have had beyond what was known of them */
-	u64 unseen_ended; /* the most that one was found to have had so when its image ended */
-	u64 teardowns;    /* processes that have exited and still give back much memory */
+	u64 teardowns;   /* processes that have exited and still give back much memory */
+	/*
+	 * How far the maximum may be off while memory is known from looks alone (memory_by_looks). In pages; the tracer takes it, and
+	 * it begins anew. `alive`: sums over processes that live, `ended`: the largest number of a process when its image ended.
+	 */
+	u64 highs_peak;                 /* maximum of `highs`, without what is found out at the end of a time */
+	u64 unseen_alive, unseen_ended; /* what it was found to have had beyond the most that was known of it */
+	u64 stale_alive, stale_ended;   /* how much less it was found to have than was known of it */
 };
 
 /* A CPU's view of its maximum: no maximum is overwritten by another, the highest of all CPUs is the one. */

@@ -256,18 +256,6 @@ static __always_inline u64 image_peak(struct group_slot *slot, u64 maxrss)
 	return (maxrss > slot->maxrss_at_exec && maxrss > slot->peak_pages ? maxrss : slot->peak_pages) << page_shift;
 }
 
-/* How much it has had is known if it is more than the images before had: see image_peak. */
-static __always_inline void look_at_last_image(struct group_slot *slot, u64 maxrss)
-{
-	u64 known = slot->peak_pages;
-
-	if (maxrss <= known)
-		return;
-	keep_maximum(&memory.unseen_ended, maxrss - known);
-	if (maxrss > slot->maxrss_at_exec)
-		look_at_high(slot, maxrss);
-}
-
 SEC("duct_raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -294,8 +282,10 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	maxrss = READ(signal, maxrss);
 	if (!(slot->info.flags & PROC_BORROWED_MM)) {
 		slot->peak_rss_before = max_present(slot->peak_rss_before, image_peak(slot, maxrss));
-		if (memory_by_looks)
-			look_at_last_image(slot, maxrss);
+		if (memory_by_looks) { /* no less than what the old one has had */
+			keep_maximum(&memory.unseen_ended, beyond(maxrss, slot->peak_pages));
+			keep_maximum(&memory.stale_ended, beyond(slot->rss_pages, 0));
+		}
 	}
 	slot->maxrss_at_exec = maxrss;
 	slot->info.flags &= ~PROC_BORROWED_MM;
@@ -365,21 +355,21 @@ static __always_inline void take_memory_at_exit(struct group_slot *slot, struct 
 		return;
 	}
 	if (mm) { /* since 6.16; before, the address space is gone by now */
-		u64 high, most, vsz, high_vsz;
+		u64 high, vsz, high_vsz;
 
 		if (!mm_at_exit)
 			mm_at_exit = 1;
 		read_sizes(mm, &high, &vsz, &high_vsz);
-		most = pages = rss_pages_exact(number_of_mm(slot), false);
+		pages = rss_pages_exact(number_of_mm(slot), false);
 		/* hiwater_rss is only raised when memory is given back, so it may lie below the present. */
 		if (high < pages)
 			high = pages;
-		if (memory_by_looks && high > slot->peak_pages) {
-			keep_maximum(&memory.unseen_ended, high - slot->peak_pages);
-			most = high; /* as in look_at_high */
+		if (memory_by_looks) {
+			keep_maximum(&memory.unseen_ended, beyond(high, slot->peak_pages));
+			keep_maximum(&memory.stale_ended, beyond(slot->rss_pages, pages));
 		}
-		set_rss(slot, most);
-		raise_high(slot, high);
+		raise_high(slot, high, false);
+		set_rss(slot, pages);
 		slot->info.peak_vsz = (vsz > high_vsz ? vsz : high_vsz) << page_shift;
 	}
 	image = image_peak(slot, READ(signal, maxrss));

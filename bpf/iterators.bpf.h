@@ -79,10 +79,12 @@ static __always_inline void send_live(struct seq_file *seq, u64 key, struct grou
 
 				if (high < rss)
 					high = rss;
-				if (memory_by_looks)
-					__sync_fetch_and_add(&memory.unseen_alive, look_at_high(slot, high));
-				else if (learns_highs)
-					raise_high(slot, high);
+				if (memory_by_looks) {
+					__sync_fetch_and_add(&memory.unseen_alive, beyond(high, slot->peak_pages));
+					__sync_fetch_and_add(&memory.stale_alive, beyond(slot->rss_pages, rss));
+				}
+				if (memory_by_looks || learns_highs)
+					raise_high(slot, high, false);
 				set_rss(slot, rss);
 			}
 		}

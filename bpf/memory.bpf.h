@@ -117,7 +117,7 @@ static __always_inline void keep_maximum(u64 *maximum, u64 value)
 }
 
 /* The most that a process has had in its present image: it can only grow, and two CPUs do not both add what it grew by. */
-static __always_inline void raise_high(struct group_slot *slot, u64 pages)
+static __always_inline void raise_high(struct group_slot *slot, u64 pages, bool is_now)
 {
 	for (int attempt = 0; attempt < 2; attempt++) {
 		u64 high = *(volatile u64 *)&slot->peak_pages;
@@ -126,7 +126,7 @@ static __always_inline void raise_high(struct group_slot *slot, u64 pages)
 			return;
 		if (__sync_val_compare_and_swap(&slot->peak_pages, high, pages) == high) {
 			__sync_fetch_and_add(&memory.highs, pages - high);
-			if (memory_by_looks)
+			if (is_now && memory_by_looks)
 				keep_maximum(&memory.highs_peak, *(volatile u64 *)&memory.highs);
 			return;
 		}
@@ -144,7 +144,7 @@ static __always_inline void keep_maximum(u64 *maximum, u64 value)
 		*maximum = value;
 }
 
-static __always_inline void raise_high(struct group_slot *slot, u64 pages)
+static __always_inline void raise_high(struct group_slot *slot, u64 pages, bool is_now __attribute__((unused)))
 {
 	if (pages > slot->peak_pages)
 		slot->peak_pages = pages;
@@ -174,24 +174,14 @@ SHARED int set_rss(struct group_slot *slot, long long pages)
 	__sync_fetch_and_add(&memory.pages, change);
 	if (change < 0)
 		return 0;
-	raise_high(slot, pages);
+	raise_high(slot, pages, true);
 	note_tree_memory();
 	return 0;
 }
 
-/*
- * While no event tells: a process that the kernel has seen with `high` pages, in its present image, has had more than was known.
- * That is a maximum of the tree if the others had then what they have now, and may be a higher one, by what is returned for
- * each process of which the same was found.
- */
-static __always_inline u64 look_at_high(struct group_slot *slot, u64 high)
+static __always_inline u64 beyond(u64 pages, u64 known)
 {
-	u64 known = *(volatile u64 *)&slot->peak_pages;
-
-	if (high <= known)
-		return 0;
-	set_rss(slot, high);
-	return high - known;
+	return pages > known ? pages - known : 0;
 }
 
 /* The common part of a counter, without a helper, as this is the path of every page fault of the machine: `mm` is a typed

@@ -13,13 +13,13 @@ void MemoryRest::on_sweep(bool storm) {
     if (!look()) {
       calm_wanted_ = std::min(2 * calm_wanted_, kLongestCalm);
       end();
-    } else if (!storm || !is_cheap()) {
+    } else if (!storm || !is_small()) {
       end();
     }
     return;
   }
   calm_ = storm ? calm_ + 1 : 0;
-  if (calm_ >= calm_wanted_ && is_cheap()) begin();
+  if (calm_ >= calm_wanted_ && is_small()) begin();
 }
 
 void MemoryRest::on_sample() {
@@ -37,10 +37,12 @@ std::uint64_t MemoryRest::error_bytes(const TreeMemory& memory) const {
   return std::max(missed, memory.peak_number == peak_number_ ? peak_error_ : 0);
 }
 
-// A look visits each process, and where there are threads each task of the machine.
-bool MemoryRest::is_cheap() const {
+// A look visits each process, and where there are threads each task of the machine. And it is not worth it to be unsure of much memory.
+bool MemoryRest::is_small() const {
   const TracerCounts counts = tracer_.counts();
-  return counts.live <= kMostLive && counts.live_threads <= counts.live && tracer_.samples_ready();
+  auto memory = tracer_.memory();
+  return counts.live <= kMostLive && counts.live_threads <= counts.live && memory && memory->highs_bytes <= kMostBytes &&
+         tracer_.samples_ready();
 }
 
 void MemoryRest::begin() {
@@ -70,6 +72,7 @@ void MemoryRest::end() {
 //  - what was known of each process that lived (`highs`),
 //  - what those that still live were found to have had beyond that,
 //  - and what those that have ended were: at most as many as lived at once, without those that were there all the time.
+// Where looks have found a new maximum, some of it was given back before by processes that had not been looked at.
 bool MemoryRest::look() {
   const std::uint64_t began_ns = boot_now_ns();
   ledger_.drain();
@@ -80,15 +83,17 @@ bool MemoryRest::look() {
   const std::uint64_t most_live = std::max(now.max_live, before_.max_live);
   const auto lasting = std::count_if(live.begin(), live.end(), [&](auto& each) { return each.second.start_ns < from_ns; });
   const std::uint64_t ended = most_live - std::min(most_live, static_cast<std::uint64_t>(lasting));
-  const std::uint64_t unseen = now.unseen_alive_bytes + before_.unseen_alive_bytes +
-                               ended * std::max(now.unseen_ended_bytes, before_.unseen_ended_bytes);
+  auto all = [&](std::uint64_t MemoryLooks::*of_alive, std::uint64_t MemoryLooks::*of_ended) {
+    return now.*of_alive + before_.*of_alive + ended * std::max(now.*of_ended, before_.*of_ended);
+  };
+  const std::uint64_t unseen = all(&MemoryLooks::unseen_alive_bytes, &MemoryLooks::unseen_ended_bytes);
+  const std::uint64_t stale = all(&MemoryLooks::stale_alive_bytes, &MemoryLooks::stale_ended_bytes);
   const std::uint64_t possible = std::max(now.highs_bytes, before_.highs_bytes) + unseen;
   before_ = now;
   before_ns_ = std::exchange(since_ns_, began_ns);
   auto memory = tracer_.memory();
   if (!memory) return false;
-  // Not all of what was found beyond what was known needs have been there at one moment.
-  if (std::exchange(peak_number_, memory->peak_number) != memory->peak_number) peak_error_ = unseen;
+  if (std::exchange(peak_number_, memory->peak_number) != memory->peak_number) peak_error_ = stale;
   if (possible <= memory->peak_bytes + memory->error_bound_bytes) return true;
   highest_possible_ = std::max(highest_possible_, possible);
   return false;

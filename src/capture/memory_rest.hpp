@@ -24,9 +24,9 @@ class MemoryRest {
  private:
   static constexpr int kFirstCalm = 5;      // looks of a storm, 20 ms apart, before the event is let go
   static constexpr int kLongestCalm = 500;  // after it was wanted back again and again
-  static constexpr std::uint64_t kMostLive = 64;  // each look visits all
+  static constexpr std::uint64_t kMostLive = 64, kMostBytes = 64 << 20;
 
-  bool is_cheap() const;
+  bool is_small() const;
   void begin();
   void end();
   bool look();  // false: there may have been a higher maximum than is known
@@ -38,7 +38,7 @@ class MemoryRest {
   MemoryLooks before_;                          // what the look before found
   std::uint64_t since_ns_ = 0, before_ns_ = 0;  // boot clock: when the last two looks began
   std::uint64_t highest_possible_ = 0;
-  std::uint64_t peak_number_ = 0, peak_error_ = 0;  // of the maximum that looks have found
+  std::uint64_t peak_number_ = 0, peak_error_ = 0;  // of the maximum, where looks have found it
 };
 
 }  // namespace duct_bpf

@@ -517,6 +517,7 @@ std::optional<TreeMemory> KernelTracer::memory() const {
   if (memory_method_ == MemoryMethod::sampled) return std::nullopt;
   TreeMemory memory;
   memory.bytes = std::max<long long>(object_->bss->memory.pages, 0) * page_bytes_;
+  memory.highs_bytes = std::max<long long>(object_->bss->memory.highs, 0) * page_bytes_;
   memory.peak_number = object_->bss->memory.peak_number;
   const abi::cpu_peak* highest = &object_->bss->cpu_peaks[0];
   for (const abi::cpu_peak& peak : cpu_peaks())
@@ -558,13 +559,13 @@ bool KernelTracer::rest_memory(bool rest) {
 
 MemoryLooks KernelTracer::take_memory_looks() {
   auto& memory = object_->bss->memory;
+  auto take = [this](auto& pages, std::uint64_t left = 0) { return __atomic_exchange_n(&pages, left, __ATOMIC_SEQ_CST) * page_bytes_; };
   MemoryLooks looks;
-  looks.unseen_alive_bytes = __atomic_exchange_n(&memory.unseen_alive, 0, __ATOMIC_SEQ_CST) * page_bytes_;
-  looks.unseen_ended_bytes = __atomic_exchange_n(&memory.unseen_ended, 0, __ATOMIC_SEQ_CST) * page_bytes_;
-  // What is raised meanwhile belongs to both times.
-  const long long highs = std::max(0LL, __atomic_load_n(&memory.highs, __ATOMIC_SEQ_CST));
-  auto highest = std::max<std::uint64_t>(highs, __atomic_exchange_n(&memory.highs_peak, 0, __ATOMIC_SEQ_CST));
-  looks.highs_bytes = highest * page_bytes_;
+  looks.unseen_alive_bytes = take(memory.unseen_alive);
+  looks.unseen_ended_bytes = take(memory.unseen_ended);
+  looks.stale_alive_bytes = take(memory.stale_alive);
+  looks.stale_ended_bytes = take(memory.stale_ended);
+  looks.highs_bytes = take(memory.highs_peak, std::max(0LL, __atomic_load_n(&memory.highs, __ATOMIC_SEQ_CST)));
   looks.max_live = object_->bss->counters.live;
   for (auto& each : cpu_max_live()) looks.max_live = std::max<std::uint64_t>(looks.max_live, __atomic_exchange_n(&each, 0, __ATOMIC_SEQ_CST));
   max_live_ = std::max(max_live_, looks.max_live);

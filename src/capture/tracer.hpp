@@ -32,17 +32,19 @@ struct TracerConfig {
 // back yet.
 struct TreeMemory {
   std::uint64_t bytes = 0;  // now
+  std::uint64_t highs_bytes = 0;  // sum of the most that each process that lives is known to have had; where memory can rest
   std::uint64_t peak_bytes = 0, peak_boot_ns = 0;
   std::uint64_t peak_number = 0;  // of this maximum: see ProcessEvent::tree_peak
   std::uint64_t error_bound_bytes = 0;
 };
 
-// What may have been higher than what is known, as looks at the processes tell. All since they were taken before.
+// What looks at the processes have found since this was taken before. `alive`: the sum over those that live, `ended`: the largest of those
+// that have ended or executed another program.
 struct MemoryLooks {
-  std::uint64_t highs_bytes = 0;         // sum of the most that each process is known to have had, at its maximum
-  std::uint64_t unseen_alive_bytes = 0;  // sum of what processes were found to have had beyond that
-  std::uint64_t unseen_ended_bytes = 0;  // the most that one of those that ended, or executed another program, was
-  std::uint64_t max_live = 0;            // processes at once
+  std::uint64_t highs_bytes = 0;  // sum of the most that each process was known to have had, at its maximum
+  std::uint64_t unseen_alive_bytes = 0, unseen_ended_bytes = 0;  // what processes were found to have had beyond that
+  std::uint64_t stale_alive_bytes = 0, stale_ended_bytes = 0;    // how much less they were found to have than was known
+  std::uint64_t max_live = 0;     // processes at once
 };
 
 // Totals of the kernel side; they only grow, `live` and `live_threads` apart.

@@ -59,18 +59,24 @@ TEST_CASE("the event of memory is let go at the fifth look of a storm, and taken
   CHECK(scene.tracer.rest_steps == "prll");
 }
 
-TEST_CASE("it stays where looks would cost much, and comes back where they have come to") {
-  auto [live, threads] = GENERATE(std::pair(65, 65), std::pair(2, 3));  // too many processes; a process with threads
+TEST_CASE("it stays where looks would cost much or say little, and comes back where they have come to") {
+  struct Tree {
+    std::uint64_t live, threads, highs_mb;
+  };
+  auto large = GENERATE(Tree{65, 65, 10}, Tree{2, 3, 10}, Tree{2, 2, 65});  // too many processes; threads; too much memory
   Storm scene;
-  scene.tracer.counted.live = live;
-  scene.tracer.counted.live_threads = threads;
+  auto become = [&](Tree tree) {
+    scene.tracer.counted.live = tree.live;
+    scene.tracer.counted.live_threads = tree.threads;
+    scene.memory.highs_bytes = tree.highs_mb * kMB;
+  };
+  become(large);
   scene.sweeps(20);
   CHECK(scene.tracer.rest_steps.empty());
-  scene.tracer.counted.live = scene.tracer.counted.live_threads = 64;
+  become({64, 64, 64});
   scene.sweeps(1);
   CHECK(scene.tracer.rest_steps == "prll");
-  scene.tracer.counted.live = live;
-  scene.tracer.counted.live_threads = threads;
+  become(large);
   CHECK(scene.sweep({}) == "lbl");
 }
 
@@ -120,16 +126,19 @@ TEST_CASE("a tree that may have passed its maximum has the event back, and what 
   CHECK(scene.tracer.rest_steps == "prll");
 }
 
-TEST_CASE("a maximum that looks have found may be too high by what they found, until events tell of another") {
+TEST_CASE("a maximum that looks have found may be too high by what was given back meanwhile, until events tell of another") {
   Storm scene;
   scene.sweeps(5);
   CHECK(scene.error() == 0);
   scene.memory.peak_bytes = 130 * kMB;
   scene.memory.peak_number++;
-  CHECK(scene.sweep({.highs_bytes = 90 * kMB, .unseen_alive_bytes = 20 * kMB, .unseen_ended_bytes = 3 * kMB}) == "l");
+  CHECK(scene.sweep({.stale_alive_bytes = 20 * kMB, .stale_ended_bytes = 3 * kMB}) == "l");
   CHECK(scene.error() == 26 * kMB);
-  CHECK(scene.sweep({.highs_bytes = 50 * kMB}) == "l");
+  CHECK(scene.sweep({.stale_alive_bytes = 50 * kMB}) == "l");
   CHECK(scene.error() == 26 * kMB);
+  scene.memory.peak_number++;
+  CHECK(scene.sweep({.stale_alive_bytes = 1 * kMB}) == "l");
+  CHECK(scene.error() == 51 * kMB);
   CHECK(scene.sweep({}, false) == "lbl");
   scene.memory.peak_bytes = 140 * kMB;
   scene.memory.peak_number++;
