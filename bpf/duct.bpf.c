@@ -69,7 +69,7 @@ static __always_inline u64 max_present(u64 a, u64 b)
 
 static __always_inline void fill_fork(struct news_fork *fork, u64 key, u64 parent_key, struct process_info *info)
 {
-	fill_header(&fork->header, NEWS_FORK, sizeof(*fork));
+	fill_header_of(&fork->header, NEWS_FORK, sizeof(*fork), info->start_ns);
 	fork->key = key;
 	fork->parent_key = parent_key;
 	fork->image_id = info->image_id;
@@ -95,9 +95,8 @@ __noinline int spill_fork(u64 key, u64 parent_key)
 	return 0;
 }
 
-static __always_inline void announce(u64 key, u64 parent_key, struct group_slot *slot)
+static __always_inline void announce(u64 key, u64 parent_key, struct group_slot *slot, u64 wake)
 {
-	u64 wake = wake_flag(sizeof(struct news_fork));
 	struct news_fork *fork = bpf_ringbuf_reserve(&news, sizeof(*fork), 0);
 
 	if (!fork) {
@@ -135,6 +134,7 @@ static __noinline int take_child(struct task_struct *parent, u64 parent_key, str
 	struct group_slot *slot;
 	struct mm_struct *mm = READ(child, mm);
 	bool is_alone;
+	u64 number;
 	long error;
 
 	slot = new_group(key, &error);
@@ -170,9 +170,9 @@ static __noinline int take_child(struct task_struct *parent, u64 parent_key, str
 	} else {
 		set_rss(slot, rss_pages_exact(number_of_mm(slot), is_alone));
 	}
-	count(forks);
+	number = counted(forks);
 	note_live(1);
-	announce(key, parent_key, slot);
+	announce(key, parent_key, slot, wake_flag_of(number));
 	return 0;
 }
 

@@ -73,6 +73,7 @@ __noinline int end_group(u64 task)
 	struct totals_window window;
 	struct task_struct *leader;
 	unsigned int sequence, followed;
+	u64 number;
 	bool is_another;
 	int threads;
 
@@ -111,12 +112,12 @@ __noinline int end_group(u64 task)
 		usage_absent(&end.usage);
 		count(lost_numbers);
 	}
-	count(ends);
+	number = counted(ends);
 	if (end.info.max_threads > 1)
 		bpf_map_delete_elem(&exited, &key);
-	fill_header(&end.header, NEWS_END, sizeof(end));
+	fill_header_of(&end.header, NEWS_END, sizeof(end), end.info.end_ns);
 	end.key = key;
-	if (bpf_ringbuf_output(&news, &end, sizeof(end), wake_flag(sizeof(end))) && !spill(&end))
+	if (bpf_ringbuf_output(&news, &end, sizeof(end), wake_flag_of(number)) && !spill(&end))
 		count(lost_ends);
 	return 0;
 }

@@ -265,7 +265,7 @@ static __noinline int insert_adopted(struct task_struct *task)
 		return 0;
 	if (mm)
 		set_rss(slot, rss_pages_exact(number_of_mm(slot), is_alone));
-	announce(key, parent_key, slot);
+	announce(key, parent_key, slot, wake_flag(sizeof(struct news_fork)));
 	return 0;
 }
 

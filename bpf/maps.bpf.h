@@ -7,7 +7,8 @@
 const volatile unsigned int nr_cpus = 1;
 const volatile unsigned int page_shift = 12;
 const volatile unsigned int max_argv_bytes = 32768;
-const volatile unsigned int wake_step_bytes = 256 * 1024; /* news between two wake-ups of the tracer */
+const volatile unsigned int wake_step_bytes = 256 * 1024; /* news between two wake-ups of the tracer, */
+const volatile unsigned int wake_step_mask = 1023;        /* and processes that come, or go: one less than a power of two */
 const volatile unsigned int adopts = 0;                   /* `adopt` will be run */
 const volatile unsigned int every_rss_event = 0;          /* memory is summed up at each event, not once a batch */
 const volatile unsigned int rss_events = 1;               /* on_rss runs */
@@ -115,6 +116,12 @@ struct {
 } cpu_probe SEC(".maps");
 
 #define count(field) __sync_fetch_and_add(&counters.field, 1)
+/* The same, and what it is then: of where kernels tell it (5.12), without them of about then. */
+#ifdef DIRECT_READS
+#define counted(field) (__sync_fetch_and_add(&counters.field, 1) + 1)
+#else
+#define counted(field) (count(field), *(volatile u64 *)&counters.field)
+#endif
 
 /* --- news --- */
 
@@ -125,6 +132,12 @@ static __always_inline u64 wake_flag(u64 bytes)
 
 	return (unread + bytes) / wake_step_bytes != unread / wake_step_bytes ? BPF_RB_FORCE_WAKEUP
 									       : BPF_RB_NO_WAKEUP;
+}
+
+/* The same for the news of processes, of which there are many and all of one size: without a look at the ring. */
+static __always_inline u64 wake_flag_of(u64 number)
+{
+	return number & wake_step_mask ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
 }
 
 /* The ring is full. False: neither has the spill map room. */
@@ -138,11 +151,16 @@ static __always_inline bool spill(struct news_process *message)
 	return true;
 }
 
-static __always_inline void fill_header(struct news_header *header, u32 kind, u32 size)
+static __always_inline void fill_header_of(struct news_header *header, u32 kind, u32 size, u64 time_ns)
 {
 	header->size = size;
 	header->kind = kind;
-	header->time_ns = bpf_ktime_get_boot_ns();
+	header->time_ns = time_ns;
+}
+
+static __always_inline void fill_header(struct news_header *header, u32 kind, u32 size)
+{
+	fill_header_of(header, kind, size, bpf_ktime_get_boot_ns());
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -215,6 +216,7 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
     object_->rodata->caller_gid = ::getgid();
   }
   object_->rodata->wake_step_bytes = std::max<std::size_t>(config.ring_bytes / 8, 4096);
+  object_->rodata->wake_step_mask = std::bit_floor(std::max<std::size_t>(config.ring_bytes / 4 / sizeof(abi::news_process), 1)) - 1;
 
   const std::size_t entries = size_maps(*object_, config, facts.has_bpf_allocator, cpus);
   object_->rodata->adopts = config.adopts;
