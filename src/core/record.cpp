@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <ctime>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
+#include <utility>
 
 namespace duct_bpf {
 namespace {
@@ -67,37 +69,57 @@ Value field(const std::optional<T>& value) {
     return static_cast<std::int64_t>(*value);
 }
 
-// Appends `,"name":value` to an object under construction. In a buffer of its own, as a string looks after its size at each byte.
+// `,"name":` as it stands in a line, made when this is compiled: copied at its full width, which is one move of the processor or two.
+struct Key {
+  consteval Key(std::string_view name) {
+    for (char c : {',', '"'}) text[size++] = c;
+    for (char c : name) text[size++] = c;
+    for (char c : {'"', ':'}) text[size++] = c;
+  }
+  consteval Key(const char* name) : Key(std::string_view(name)) {}
+  char text[32] = {};
+  std::size_t size = 0;
+};
+
+// Appends keys and values to an object under construction, which has one at least. In a buffer of its own, as a string looks after its
+// size at each byte.
 class Line {
  public:
-  explicit Line(std::string& out) : out_(out) { put('{'); }
-  void number(std::string_view name, std::int64_t value) {
+  explicit Line(std::string& out) : out_(out) {}
+  void number(const Key& name, std::int64_t value) {
     key(name);
     digits(value);
   }
-  void unsigned_number(std::string_view name, std::uint64_t value) {
+  void unsigned_number(const Key& name, std::uint64_t value) {
     key(name);
     digits(value);
   }
-  void ns_as_seconds(std::string_view name, std::uint64_t ns) {
+  void ns_as_seconds(const Key& name, std::uint64_t ns) {
     key(name);
     digits(ns / 1'000'000'000);
-    fraction(static_cast<std::uint32_t>(ns % 1'000'000'000), 9);
+    fraction<1'000'000'000>(ns % 1'000'000'000);
   }
-  void ns_as_epoch(std::string_view name, std::int64_t ns) {
+  void ns_as_epoch(const Key& name, std::int64_t ns) {
     key(name);
     digits(ns / 1'000'000'000);
-    fraction(static_cast<std::uint32_t>(ns / 1000 % 1'000'000), 6);
+    fraction<1'000'000>(static_cast<std::uint64_t>(ns / 1000 % 1'000'000));
   }
-  void text(std::string_view name, std::string_view value) {
+  void metric(const Key& name, Unit unit, const std::optional<std::uint64_t>& value) {
+    if (!value) return;
+    if (unit == Unit::ns)
+      ns_as_seconds(name, *value);
+    else
+      unsigned_number(name, *value);
+  }
+  void text(const Key& name, std::string_view value) {
     key(name);
     string(value);
   }
-  void flag(std::string_view name) {
+  void flag(const Key& name) {
     key(name);
     copy("true");
   }
-  void words(std::string_view name, const std::vector<std::string>& values) {
+  void words(const Key& name, const std::vector<std::string>& values) {
     key(name);
     put('[');
     for (std::size_t i = 0; i < values.size(); i++) {
@@ -106,42 +128,36 @@ class Line {
     }
     put(']');
   }
-  void begin_object(std::string_view name) {
+  void begin_object(const Key& name) {
     key(name);
-    put('{');
     first_ = true;
   }
-  void end_object() {
-    put('}');
-    first_ = false;
-  }
+  void end_object() { put('}'); }
   void end() {
     copy("}\n");
     flush();
   }
 
  private:
-  static constexpr std::size_t kLongestPiece = 64;  // a name or a number; a longer string goes its own way
+  static constexpr std::size_t kLongestPiece = 64;  // a key or a number; a longer string goes its own way
 
-  void key(std::string_view name) {
+  void key(const Key& name) {
     make_room();
-    if (!first_) buffer_[used_++] = ',';
-    first_ = false;
-    buffer_[used_++] = '"';
-    used_ += name.copy(buffer_ + used_, kLongestPiece);
-    buffer_[used_++] = '"';
-    buffer_[used_++] = ':';
+    std::memcpy(buffer_ + used_, name.text, sizeof name.text);
+    if (std::exchange(first_, false)) buffer_[used_] = '{';
+    used_ += name.size;
   }
   template <typename Number>
   void digits(Number value) {
     make_room();
     used_ = static_cast<std::size_t>(std::to_chars(buffer_ + used_, std::end(buffer_), value).ptr - buffer_);
   }
-  void fraction(std::uint32_t value, std::size_t digits) {
-    make_room();
-    buffer_[used_] = '.';
-    for (std::size_t i = digits; i > 0; i--, value /= 10) buffer_[used_ + i] = static_cast<char>('0' + value % 10);
-    used_ += digits + 1;
+  // With all its zeros, as the digits of a number with a 1 in front, which becomes the point.
+  template <std::uint64_t steps>
+  void fraction(std::uint64_t value) {
+    std::size_t point = used_;
+    digits(steps + value);
+    buffer_[point] = '.';
   }
   void string(std::string_view value) {
     if (value.size() <= kLongestPiece && is_plain(value)) {
@@ -260,13 +276,10 @@ void append_process_line(std::string& out, const Process& process) {
     line.end_object();
   }
   if (process.oom_victim) line.flag("oom_killed");
-  for_each_metric(process.usage, process.gauges, [&](const char* name, Unit unit, const auto& value) {
-    if (!value) return;
-    if (unit == Unit::ns)
-      line.ns_as_seconds(name, *value);
-    else
-      line.unsigned_number(name, *value);
-  });
+#define METRIC(name, unit, signal_path, task_path, help) line.metric(#name, Unit::unit, process.usage.name);
+#define SUMMED(name, unit, task_path, help) line.metric(#name, Unit::unit, process.usage.name);
+#define GAUGE(name, unit, help) line.metric(#name, Unit::unit, process.gauges.name);
+#include "metrics.def"
   if (process.uid) line.number("uid", *process.uid);
   if (process.sid) line.number("sid", *process.sid);
   if (process.cgroup_id) line.unsigned_number("cgroup_id", *process.cgroup_id);

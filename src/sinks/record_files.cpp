@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "capture/os_error.hpp"
 
@@ -45,9 +46,9 @@ bool refused(int error) { return error == EACCES || error == EPERM; }
 // write leaves what was copied by then, page by page; between two writes it is whole lines.
 std::size_t piece_of(std::string_view lines) {
   if (lines.size() <= kPieceBytes) return lines.size();
-  std::size_t end = lines.rfind('\n', kPieceBytes - 1);
-  if (end == std::string_view::npos) end = lines.find('\n', kPieceBytes);
-  return end == std::string_view::npos ? lines.size() : end + 1;
+  auto* end = static_cast<const char*>(::memrchr(lines.data(), '\n', kPieceBytes));
+  if (!end) end = static_cast<const char*>(std::memchr(lines.data() + kPieceBytes, '\n', lines.size() - kPieceBytes));
+  return end ? static_cast<std::size_t>(end + 1 - lines.data()) : lines.size();
 }
 
 // All bytes, or false with errno; what was written of them is in `done`.
