@@ -343,6 +343,35 @@ class DuctTest(unittest.TestCase):
 
         self.wait_for(there, f"{name} with {content!r}", timeout)
 
+    # An address space is still there when a process exits; and the machine is fast enough for what counts as a storm.
+    MEMORY_RESTS = kernel_version() >= (6, 16) and SLOWNESS == 1
+
+    def has_memory_event(self, process):
+        """The running tracer holds a link to the event that tells of memory."""
+        found = False
+        for name in os.listdir(f"/proc/{process.pid}/fdinfo"):
+            with contextlib.suppress(OSError), open(f"/proc/{process.pid}/fdinfo/{name}") as file:
+                found = found or "rss_stat" in file.read()
+        return found
+
+    def wait_for_memory_rest(self, process):
+        if self.MEMORY_RESTS:
+            self.wait_for(lambda: not self.has_memory_event(process), "the event of memory to be let go in a storm")
+
+    def memory_event_rests_and_comes_back(self, *options, **popen):
+        """A run with a storm of forks in its middle."""
+        script = (f"while [ ! -e storm ]; do sleep 0.05; done; {fixture('forkstorm')} 10000000 0 1 > storm & storm=$!; "
+                  "trap 'kill $storm 2> /dev/null' EXIT; while [ ! -e go ]; do sleep 0.05; done; kill $storm; wait; touch calm; read line")
+        process = self.start(*options, "--", "sh", "-c", script, **{"stdin": subprocess.PIPE, **popen})
+        directory = process.duct[0]
+        self.wait_for(lambda: self.has_memory_event(process), "the event of memory at the start")
+        self.write(os.path.join(directory, "storm"), "", mode=0o666)
+        self.wait_for_memory_rest(process)
+        self.write(os.path.join(directory, "go"), "")
+        self.wait_for_file(os.path.join(directory, "calm"))
+        self.wait_for(lambda: self.has_memory_event(process), "the event of memory, once the storm is over")
+        return self.finish(process, input=b"\n")
+
     def write(self, name, content, mode=0o644):
         path = self.path(name)
         os.makedirs(os.path.dirname(path), exist_ok=True)

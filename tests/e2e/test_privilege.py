@@ -98,6 +98,11 @@ class Works(WithCapabilities):
                                "sleep 1; while read -r name size unit; do [ $name != Pss: ] || echo $name $size; done < /proc/$$/smaps_rollup")
         self.assert_near(run.summary["peak_pss"], int(run.stdout.split()[1]) * 1024, absolute=1 << 20)
 
+    def test_memory_event_is_attached_anew(self):
+        run = self.memory_event_rests_and_comes_back("--clobber", "--fail-time", "0", **self.options({}))
+        self.assertEqual(run.status, 0, run.stderr)
+        self.assert_exact(run)
+
     def test_each_capability_alone_is_not_enough(self):
         for bit in (38 - 32, 39 - 32):
             os.setxattr(self.binary, "security.capability", struct.pack("<5I", 0x02000001, 0, 0, 1 << bit, 0))

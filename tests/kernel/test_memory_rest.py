@@ -1,38 +1,22 @@
 # SPDX-License-Identifier: MIT
 """The event that tells of memory is let go in a storm of forks, and the peak stays right. Oracle: sizes touched (fixture memory)."""
 
-import contextlib
 import json
-import os
 import unittest
 
 import harness
 from harness import fixture
 
 MB = 1 << 20
-# An address space is still there when a process exits; and the machine is fast enough for what counts as a storm.
-RESTS = harness.kernel_version() >= (6, 16) and harness.SLOWNESS == 1
 STORM = f"{fixture('forkstorm')} 10000000 0 1 > storm & storm=$!; trap 'kill $storm' EXIT; "
 GO = "while [ ! -e go ]; do sleep 0.05; done; "
 
 
 class MemoryRest(harness.DuctTest):
-    def has_event(self, process):
-        """The running tracer holds a link to the event."""
-        found = False
-        for name in os.listdir(f"/proc/{process.pid}/fdinfo"):
-            with contextlib.suppress(OSError), open(f"/proc/{process.pid}/fdinfo/{name}") as file:
-                found = found or "rss_stat" in file.read()
-        return found
-
-    def wait_for_rest(self, process):
-        if RESTS:
-            self.wait_for(lambda: not self.has_event(process), "the event to be let go in a storm")
-
     def measure_in_storm(self, *words, relative=0.01):
         """A run of the fixture beside a storm, from when the event has been let go."""
         process = self.start("--fail-time", "0", "--", "sh", "-c", f"{STORM}{GO}{fixture('memory')} {' '.join(map(str, words))} > said")
-        self.wait_for_rest(process)
+        self.wait_for_memory_rest(process)
         self.write("go", "")
         run = self.finish(process)
         self.assert_exact(run)
@@ -51,21 +35,13 @@ class MemoryRest(harness.DuctTest):
         return run, truth
 
     def test_comes_back_when_the_storm_is_over(self):
-        script = f"trap 'kill $storm 2> /dev/null' EXIT; {fixture('forkstorm')} 10000000 0 1 > storm & storm=$!; {GO} kill $storm; wait; touch calm; read line"
-        process = self.start("--fail-time", "0", "--", "sh", "-c", script, stdin=-1)
-        self.wait_for(lambda: self.has_event(process), "the event at the start")
-        self.wait_for_rest(process)
-        self.write("go", "")
-        self.wait_for_file("calm")
-        self.wait_for(lambda: self.has_event(process), "the event, once the storm is over")
-        run = self.finish(process, input=b"\n")
-        self.assert_exact(run)
+        self.assert_exact(self.memory_event_rests_and_comes_back("--fail-time", "0"))
 
     def test_not_where_each_change_is_wanted(self):
         process = self.start("--fail-time", "0", "--memory", "exact", "--", fixture("forkstorm"), str(harness.scaled(6000)), "0", "1", "500")
-        self.wait_for(lambda: self.has_event(process), "the event at the start")
+        self.wait_for(lambda: self.has_memory_event(process), "the event at the start")
         self.wait_for(lambda: b'"storm"' in process.stdout.readline(), "the end of the storm")
-        self.assertTrue(self.has_event(process))
+        self.assertTrue(self.has_memory_event(process))
         self.assert_exact(self.finish(process))
 
     def test_peak_of_a_storm_alone(self):
@@ -101,7 +77,7 @@ class MemoryRest(harness.DuctTest):
         work = (f"{fixture('vforker')} 5 /bin/true >/dev/null; {fixture('threads')} forker 4 >/dev/null; sh -c 'exec env true'; "
                 f"{fixture('memory')} spike 30 1 0 0 /bin/true >/dev/null; ")
         process = self.start("--fail-time", "0", "--", "sh", "-c", f"{work}{STORM}{GO}true")
-        self.wait_for_rest(process)
+        self.wait_for_memory_rest(process)
         self.write("go", "")
         run = self.finish(process)
         self.assert_exact(run)
