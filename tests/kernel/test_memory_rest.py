@@ -14,10 +14,14 @@ GO = "while [ ! -e go ]; do sleep 0.05; done; "
 
 class MemoryRest(harness.DuctTest):
     def measure_in_storm(self, *words, relative=0.01):
-        """A run of the fixture beside a storm, from when the event has been let go."""
-        process = self.start("--fail-time", "0", "--", "sh", "-c", f"{STORM}{GO}{fixture('memory')} {' '.join(map(str, words))} > said")
+        """A run of the fixture beside a storm, from when the event has been let go until it has come back."""
+        script = f"{STORM}{GO}{fixture('memory')} {' '.join(map(str, words))} > said; while [ ! -e end ]; do sleep 0.05; done"
+        process = self.start("--fail-time", "0", "--", "sh", "-c", script)
         self.wait_for_memory_rest(process)
         self.write("go", "")
+        self.wait_for(lambda: self.has_memory_event(process), "the event of memory, where the tree may have a new maximum")
+        self.wait_for_file("said", b"bytes")
+        self.write("end", "")
         run = self.finish(process)
         self.assert_exact(run)
         truth = json.loads(self.text("said").splitlines()[0])
@@ -61,6 +65,9 @@ class MemoryRest(harness.DuctTest):
 
     def test_spike_between_two_looks(self):
         self.measure_in_storm("spike", 20, 1, 0, 0, relative=0.05)
+
+    def test_growth_that_looks_see(self):
+        self.measure_in_storm("spike", 30, 300, 0, 0, relative=0.04)
 
     def test_processes_in_turn_in_a_storm(self):
         # Eight of 40 MB, of which five live at once: neither 40 nor 320.
