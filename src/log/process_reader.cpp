@@ -29,7 +29,7 @@ void read(const dom::element& from, std::string& to) {
 }
 void read(const dom::element& from, std::vector<std::string>& to) {
   dom::array words;
-  if (from.get(words) != simdjson::SUCCESS) return;
+  if (from.get(words) != simdjson::SUCCESS) return to.clear();  // there may be those of the line before
   std::size_t count = 0;  // words of the line before are written over: no memory is asked for
   for (const dom::element word : words) {
     if (count == to.size()) to.emplace_back();

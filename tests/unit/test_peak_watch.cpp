@@ -16,7 +16,7 @@ using namespace duct_bpf::fake;
 
 namespace {
 
-constexpr std::uint64_t kBytes = 256 << 20;  // too much to be read at once, little enough to be read whenever it is to be
+constexpr std::uint64_t kBytes = 128 << 20;  // too much to be read at once, little enough to be read whenever it is to be
 constexpr std::uint64_t kMs = 1'000'000;
 
 struct Watched : Scene {

@@ -119,6 +119,9 @@ TEST_CASE("processes: all keys of a line, and none of the line before", "[run_re
   CHECK_FALSE(processes[1].exit_signal);
   CHECK_FALSE(processes[1].end_time);
   CHECK_FALSE(processes[1].core_dumped);
+  const auto odd = processes_in("{\"pid\":7,\"start_time\":1,\"argv\":[\"a\"]}\n{\"pid\":8,\"start_time\":1,\"argv\":0}\n", warnings);
+  REQUIRE(odd.size() == 2);
+  CHECK(odd[1].argv.empty());
 }
 
 TEST_CASE("processes: lines that are none are named and skipped", "[run_record]") {
