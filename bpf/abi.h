@@ -33,6 +33,7 @@ enum {
 };
 
 #define END_EXITS_EMPTY 16 /* see end_exits */
+#define ABI_NO_TAIL 1      /* of `tails`: nothing is there */
 #define ABI_RDONLY_CAST 0x0dc7ca57 /* no helper's number: see bpf/read.bpf.h */
 #define ABI_ABSENT (~0ULL) /* a number that was not measured */
 #define ABI_ABSENT_U32 (~0U)
@@ -223,6 +224,15 @@ struct group_slot {
 	struct usage_counts seen; /* threads visited in a pass that takes everything */
 };
 
+/* What a run of `sample` answers; 0: there are more places to look at. */
+enum sample_answer {
+	SAMPLE_END = 1,  /* of the list */
+	SAMPLE_FULL = 2, /* the ring: to be gone on with once it has been read */
+};
+
+/* Places that a run of it looks at. */
+#define SAMPLE_PLACES 256
+
 /* A group that samples look at, in a list (src/capture/watch_list.hpp); the tracer writes `key`, the sample the rest. */
 struct watched {
 	u64 key;    /* 0: behind the last one */
@@ -241,9 +251,14 @@ struct tree_memory {
 	 * How far the maximum may be off while memory is known from looks alone (memory_by_looks). In pages; the tracer takes it, and
 	 * it begins anew. `alive`: sums over processes that live, `ended`: the largest number of a process when its image ended.
 	 */
-	u64 highs_peak;                 /* maximum of `highs`, without what is found out at the end of a time */
-	u64 unseen_alive, unseen_ended; /* what it was found to have had beyond the most that was known of it */
-	u64 stale_alive, stale_ended;   /* how much less it was found to have than was known of it */
+	u64 unseen_alive; /* what it was found to have had beyond the most that was known of it */
+	u64 stale_alive;  /* how much less it was found to have than was known of it */
+};
+
+/* The same: maxima, of each CPU. */
+struct cpu_looks {
+	u64 highs_peak; /* of `highs`, without what is found out at the end of a time */
+	u64 unseen_ended, stale_ended;
 };
 
 /* A CPU's view of its maximum: no maximum is overwritten by another, the highest of all CPUs is the one. */

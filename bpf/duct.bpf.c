@@ -127,10 +127,11 @@ static __always_inline bool is_to_be_adopted(struct task_struct *task)
 	return false;
 }
 
-static __noinline int take_child(struct task_struct *parent, u64 parent_key, struct task_struct *child, u64 child_signal,
-				 struct group_slot *parent_slot)
+/* `parent`, `child`: addresses of their tasks. `parent_slot`: NULL, it is not in the ledger. */
+SHARED int take_child(u64 parent_address, u64 parent_key, u64 child_address, struct group_slot *parent_slot)
 {
-	u64 start_ns = READ(child, start_boottime), key = make_key((struct signal_struct *)child_signal, start_ns);
+	struct task_struct *parent = TASK(parent_address), *child = TASK(child_address);
+	u64 start_ns = READ(child, start_boottime), key = make_key(READ(child, signal), start_ns);
 	struct group_slot *slot;
 	struct mm_struct *mm = READ(child, mm);
 	bool is_alone;
@@ -147,8 +148,9 @@ static __noinline int take_child(struct task_struct *parent, u64 parent_key, str
 	}
 	slot->info.pid = pid_number(READ(child, thread_pid), &slot->info.pid_ns);
 	slot->info.start_ns = start_ns;
-	is_alone = follow_memory_of(slot, mm);
-	slot->leader = (u64)child;
+	slot->mm = (u64)mm;
+	is_alone = follow_memory_of(slot);
+	slot->leader = child_address;
 	reset_gauges(&slot->info);
 	slot->info.max_threads = 1;
 	slot->info.tree_peak = memory.peak_number;
@@ -179,32 +181,28 @@ static __noinline int take_child(struct task_struct *parent, u64 parent_key, str
 SEC("duct_raw_tp/sched_process_fork")
 int on_fork(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct task_struct *parent = TASK(ctx->args[0]), *child = TASK(ctx->args[1]);
+	u64 parent_address = ctx->args[0], child_address = ctx->args[1];
+	struct task_struct *parent = TASK(parent_address), *child = TASK(child_address);
 	struct signal_struct *signal = READ(parent, signal);
-	u64 key = group_key_of(parent, signal), child_signal;
+	u64 key = group_key_of(parent, signal);
 	struct group_slot *slot;
+	bool is_thread;
 
 	if (closed)
 		return 0;
 	slot = bpf_map_lookup_elem(&groups, &key);
-	if (!slot) {
-		if (key == tracer_key && expect_command) {
-			child_signal = (u64)READ(child, signal);
-			if (child_signal == (u64)signal) /* a thread of the tracer */
-				return 0;
-			expect_command = 0; /* the tracer forks nothing else */
-			return take_child(parent, key, child, child_signal, NULL);
-		}
-		if (adopts && adopting && is_to_be_adopted(parent)) {
-			child_signal = (u64)READ(child, signal);
-			if (child_signal != (u64)signal)
-				return take_child(parent, key, child, child_signal, NULL);
-		}
+	if (!slot && !(key == tracer_key && expect_command) && !(adopts && adopting && is_to_be_adopted(parent)))
 		return 0;
+	is_thread = READ(child, signal) == signal;
+	if (!slot) {
+		if (is_thread)
+			return 0;
+		if (key == tracer_key)
+			expect_command = 0; /* the tracer forks nothing else */
+		return take_child(parent_address, key, child_address, NULL);
 	}
-	child_signal = (u64)READ(child, signal);
-	if (child_signal == (u64)signal) { /* a thread */
-		u64 threads = READ((struct signal_struct *)child_signal, nr_threads);
+	if (is_thread) {
+		u64 threads = READ(signal, nr_threads);
 
 		count(live_threads);
 		slot->multithreaded = 1;
@@ -214,7 +212,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 				*(volatile u64 *)&slot->info.max_threads = threads;
 		return 0;
 	}
-	take_child(parent, key, child, child_signal, slot);
+	take_child(parent_address, key, child_address, slot);
 	if (exited_groups())
 		bpf_tail_call(ctx, &tails, 0); /* end_exits */
 	return 0;
@@ -222,26 +220,50 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 
 /* --- exec --- */
 
-/* The message that is this CPU's scratch. Global, as rss_pages_exact. */
-__noinline int spill_exec(u64 bytes, u64 image_id)
+/* Of the message that is this CPU's scratch. Global, as rss_pages_exact. */
+__noinline long spill_part(u64 image_id, u32 part, u32 parts)
 {
-	struct chunk_key key = {.image_id = image_id, .parts = (bytes + ABI_SPILL_CHUNK - 1) / ABI_SPILL_CHUNK};
+	struct chunk_key key = {.image_id = image_id, .part = part, .parts = parts};
 	u32 cpu = bpf_get_smp_processor_id();
 	u8 *message = bpf_map_lookup_elem(&exec_scratch, &cpu);
 
-	if (!message)
+	if (!message || part > (max_argv_bytes + 48 + ABI_EXE_BYTES) / ABI_SPILL_CHUNK)
+		return -1;
+	message += sizeof(struct exec_scratch_head) + (u64)part * ABI_SPILL_CHUNK;
+	return bpf_map_update_elem(&late_execs, &key, message, BPF_ANY);
+}
+
+struct exec_spill {
+	u64 image_id;
+	u32 parts;
+	u32 is_lost;
+};
+
+/* 1: not to be gone on with. */
+static long spill_next(u32 part, struct exec_spill *spill)
+{
+	if (!spill_part(spill->image_id, part, spill->parts))
 		return 0;
-	message += sizeof(struct exec_scratch_head);
+	spill->is_lost = 1;
+	return 1;
+}
+
+__noinline int spill_exec(u64 bytes, u64 image_id)
+{
+	struct exec_spill spill = {.image_id = image_id, .parts = (bytes + ABI_SPILL_CHUNK - 1) / ABI_SPILL_CHUNK};
+
+#ifdef DIRECT_READS /* their kernels have this helper; each turn of a loop is verified */
+	bpf_loop(spill.parts, spill_next, &spill, 0);
+#else
 	for (u32 part = 0; part < (max_argv_bytes + 48 + ABI_EXE_BYTES) / ABI_SPILL_CHUNK + 1; part++) {
-		if (part >= key.parts)
+		if (part >= spill.parts || spill_next(part, &spill))
 			break;
-		key.part = part;
-		if (bpf_map_update_elem(&late_execs, &key, message + (u64)part * ABI_SPILL_CHUNK, BPF_ANY)) {
-			count(lost_argv);
-			return 0;
-		}
 	}
-	count(spilled);
+#endif
+	if (spill.is_lost)
+		count(lost_argv);
+	else
+		count(spilled);
 	return 0;
 }
 
@@ -282,10 +304,8 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	maxrss = READ(signal, maxrss);
 	if (!(slot->info.flags & PROC_BORROWED_MM)) {
 		slot->peak_rss_before = max_present(slot->peak_rss_before, image_peak(slot, maxrss));
-		if (memory_by_looks) { /* no less than what the old one has had */
-			keep_maximum(&memory.unseen_ended, beyond(maxrss, slot->peak_pages));
-			keep_maximum(&memory.stale_ended, beyond(slot->rss_pages, 0));
-		}
+		if (memory_by_looks) /* no less than what the old one has had */
+			note_ended_image(beyond(maxrss, slot->peak_pages), beyond(slot->rss_pages, 0));
 	}
 	slot->maxrss_at_exec = maxrss;
 	slot->info.flags &= ~PROC_BORROWED_MM;
@@ -293,7 +313,8 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	slot->info.num_execs++;
 	note_foreign(slot, task);
 	mm = READ(task, mm);
-	is_alone = follow_memory_of(slot, mm);
+	slot->mm = (u64)mm;
+	is_alone = follow_memory_of(slot);
 	slot->leader = (u64)task; /* a non-leader that execs takes the leader's place */
 	drop_high(slot);
 	set_rss(slot, rss_pages_exact(number_of_mm(slot), is_alone));
@@ -343,16 +364,17 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 
 /* --- exit --- */
 
-static __always_inline void take_memory_at_exit(struct group_slot *slot, struct task_struct *task,
-						struct signal_struct *signal)
+SHARED int take_memory_at_exit(struct group_slot *slot, u64 task)
 {
-	struct mm_struct *mm = READ(task, mm);
+	struct mm_struct *mm = READ(TASK(task), mm);
 	u64 image, pages = 0;
 
+	if (!slot) /* as in set_rss */
+		return 0;
 	if (slot->info.flags & PROC_BORROWED_MM) {
 		slot->info.peak_rss = slot->peak_rss_before;
 		stop_following(slot);
-		return;
+		return 0;
 	}
 	if (mm) { /* since 6.16; before, the address space is gone by now */
 		u64 high, vsz, high_vsz;
@@ -364,15 +386,13 @@ static __always_inline void take_memory_at_exit(struct group_slot *slot, struct 
 		/* hiwater_rss is only raised when memory is given back, so it may lie below the present. */
 		if (high < pages)
 			high = pages;
-		if (memory_by_looks) {
-			keep_maximum(&memory.unseen_ended, beyond(high, slot->peak_pages));
-			keep_maximum(&memory.stale_ended, beyond(slot->rss_pages, pages));
-		}
+		if (memory_by_looks)
+			note_ended_image(beyond(high, slot->peak_pages), beyond(slot->rss_pages, pages));
 		raise_high(slot, high, false);
 		set_rss(slot, pages);
 		slot->info.peak_vsz = (vsz > high_vsz ? vsz : high_vsz) << page_shift;
 	}
-	image = image_peak(slot, READ(signal, maxrss));
+	image = image_peak(slot, READ(TASK(task), signal, maxrss));
 	if (mm && image == ABI_ABSENT)
 		image = slot->peak_pages << page_shift;
 	slot->info.peak_rss_image = image;
@@ -380,13 +400,14 @@ static __always_inline void take_memory_at_exit(struct group_slot *slot, struct 
 	if (pages >= TEARDOWN_PAGES && !memory_by_looks) {
 		if (slot->followed)
 			__sync_fetch_and_add(&memory.teardowns, 1);
-		return;
+		return 0;
 	}
 	if (pages >= TEARDOWN_PAGES) /* nothing tells how it goes down */
 		__sync_fetch_and_add(&memory.unseen_alive, pages);
 	set_rss(slot, 0);
 	drop_high(slot);
 	stop_following(slot);
+	return 0;
 }
 
 /* The tracer is woken once for all exits until it looks, and when nobody is left; it does not matter if that gets lost. */
@@ -404,7 +425,8 @@ static __always_inline void tell_exit(void)
 SEC("duct_raw_tp/sched_process_exit")
 int on_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct task_struct *task = TASK(ctx->args[0]);
+	u64 address = ctx->args[0];
+	struct task_struct *task = TASK(address);
 	struct signal_struct *signal = READ(task, signal);
 	struct task_struct *leader = READ(task, group_leader);
 	u64 key = make_key(signal, READ(leader, start_boottime));
@@ -432,7 +454,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	slot->info.sid = pid_number(READ(signal, pids[KERNEL_PIDTYPE_SID]), &own);
 	slot->info.cgroup_id = READ(task, cgroups, dfl_cgrp, kn, id);
 	bpf_probe_read_kernel(slot->info.comm, sizeof(slot->info.comm), &leader->comm);
-	take_memory_at_exit(slot, task, signal);
+	take_memory_at_exit(slot, address);
 	slot->info.flags |= PROC_EXITED;
 	count(exits);
 	__sync_fetch_and_sub(&counters.live, 1);

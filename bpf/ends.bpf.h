@@ -38,6 +38,7 @@ static __always_inline bool take_exit(u64 *leader)
 }
 
 /* -EBUSY: the bucket's lock is held by what this program interrupted (5.11 .. 6.6); it is free soon. */
+#define KERNEL_EAGAIN 11
 #define KERNEL_EBUSY 16
 #define KERNEL_EEXIST 17
 #define BUSY_ATTEMPTS 3
@@ -56,9 +57,8 @@ static __always_inline bool delete_group(u64 key)
 /*
  * A group ends when it is at rest: all threads released, or its leader a zombie that has left its CPU. That has no event
  * of its own, so it is looked for
- *  - at the next forks in the tree, or exits if there are many, for the leaders of recent exits, which are in a queue
- *    (end_exits);
- *  - by the tracer, a few milliseconds after an exit (end_exits);
+ *  - at the next forks in the tree, or exits if there are many, for the leaders of recent exits, which are in a queue;
+ *  - by the tracer, a few milliseconds after an exit;
  *  - when the kernel frees a task, an RCU period after it was reaped. On its own that comes late, and not for sure:
  *    programs do not run on top of every context.
  * What has gone meanwhile, with its memory another's, has another key.
@@ -97,8 +97,8 @@ __noinline int end_group(u64 task)
 	if (sequence & 1 || sequence != READ(signal, stats_lock.seqcount.seqcount.sequence))
 		return 1;
 	/*
-	 * Freed since, and another's by now: what was read may be anybody's. Asked before the slot is deleted, as on_free
-	 * holds a task back until then: after that nothing does, and what was read is good all the same.
+	 * Freed since, and another's by now: what was read may be anybody's. Asked before the slot is deleted, as the
+	 * event of its end holds a task back until then: after that nothing does, and what was read is good all the same.
 	 */
 	is_another = (u64)READ(leader, signal) != (u64)signal || READ(leader, start_boottime) != end.info.start_ns;
 	followed = slot->followed;
@@ -122,39 +122,43 @@ __noinline int end_group(u64 task)
 	return 0;
 }
 
-/* For every task of the machine, nearly all of which are not (or not any more) in the ledger. */
-SEC("duct_raw_tp/sched_process_free")
-int on_free(struct bpf_raw_tracepoint_args *ctx)
-{
-	struct group_slot *slot;
-
-	if (!exited_groups())
-		return 0;
-	slot = slot_of_task(TASK(ctx->args[0]));
-	if (slot)
-		end_group(slot->leader);
-	return 0;
-}
-
 /*
- * Ends up to two of the recent exits. Returns how many were not at rest yet, and END_EXITS_EMPTY if there were no more.
- * Never on_free in its place: since 6.13 a program's stack may be one for each CPU, guarded against recursion only where a
- * tracepoint runs it. `free` comes in interrupts, on top of this.
+ * Where a task of the machine is freed, nearly all of which are not (or not any more) in the ledger: ends its group. Elsewhere, at a
+ * fork or an exit or run by the tracer: ends up to two of the recent exits. Returns how many were not at rest yet, and
+ * END_EXITS_EMPTY if there were no more.
+ * `free` comes in interrupts, on top of this very program. A tracepoint guards against that only where it runs the program itself, and
+ * since 6.13 a program's stack may be one for each CPU; but not that of a program with a tail call. So there is one.
  */
-SEC("duct_raw_tp")
-int end_exits(void *ctx __attribute__((unused)))
+SEC("duct_raw_tp/sched_process_free")
+int end_exits(struct bpf_raw_tracepoint_args *ctx)
 {
+	struct task_struct *task = TASK(ctx->args[0]);
+	struct group_slot *slot;
+	bool is_free;
 	int waiting = 0;
 	u64 leader;
 
+	if (!exited_groups())
+		return END_EXITS_EMPTY;
+	is_free = READ(task, exit_state); /* not of one that forks, nor of one that is about to exit; the tracer gives none */
 	for (int i = 0; i < 2; i++) {
-		if (!exited_groups() || !take_exit(&leader))
+		if (is_free) {
+			slot = slot_of_task(task);
+			if (!slot)
+				return 0;
+			leader = slot->leader;
+		} else if (!exited_groups() || !take_exit(&leader)) {
 			return waiting | END_EXITS_EMPTY;
-		if (end_group(leader)) {
+		}
+		if (end_group(leader) && !is_free) {
 			waiting++;
 			bpf_map_push_elem(&exiting, &leader, BPF_ANY);
 		}
+		if (is_free)
+			return 0;
 	}
+	if (!leader) /* never */
+		bpf_tail_call(ctx, &tails, ABI_NO_TAIL);
 	return waiting;
 }
 

@@ -51,8 +51,11 @@ static __always_inline void send_state(struct seq_file *seq, u64 key, struct gro
 	bpf_seq_write(seq, state, sizeof(*state));
 }
 
-/* Tells how a group is, unless that is what was told the last time. `task`: one of its threads. */
-static __always_inline void send_live(struct seq_file *seq, u64 key, struct group_slot *slot, struct task_struct *task,
+/*
+ * How a group is, unless that is what was told the last time: 0. `task`: one of its threads. NULL for `seq`: the news go to the ring;
+ * -EAGAIN: it was full, and they have to be made again.
+ */
+static __always_inline long send_live(struct seq_file *seq, u64 key, struct group_slot *slot, struct task_struct *task,
 				      struct signal_struct *signal, int threads, u64 cpu_ns)
 {
 	struct news_live live = {.key = key, .cpu_ns = cpu_ns, .threads = threads};
@@ -92,13 +95,17 @@ static __always_inline void send_live(struct seq_file *seq, u64 key, struct grou
 	live.state = state_letter(READ(task, group_leader)) | live_bits(task, signal, mm);
 	if (live.cpu_ns == slot->sent_cpu_ns && live.rss_bytes == slot->sent_rss && live.vsz_bytes == slot->sent_vsz &&
 	    live.state == slot->sent_state)
-		return;
+		return 0;
+	fill_header(&live.header, NEWS_LIVE, sizeof(live));
+	if (seq)
+		bpf_seq_write(seq, &live, sizeof(live));
+	else if (bpf_ringbuf_output(&news, &live, sizeof(live), BPF_RB_NO_WAKEUP)) /* the tracer looks anyway */
+		return -KERNEL_EAGAIN;
 	slot->sent_cpu_ns = live.cpu_ns;
 	slot->sent_rss = live.rss_bytes;
 	slot->sent_vsz = live.vsz_bytes;
 	slot->sent_state = live.state;
-	fill_header(&live.header, NEWS_LIVE, sizeof(live));
-	bpf_seq_write(seq, &live, sizeof(live));
+	return 0;
 }
 
 /*
@@ -111,24 +118,18 @@ static __always_inline bool is_unchanged(struct group_slot *slot, u64 cpu_ns)
 	       (u64)slot->rss_pages << page_shift == slot->sent_rss && !slot->lender;
 }
 
-/*
- * A sample of the groups with one thread: along the tracer's list, so that what sleeps costs no more than a look at its
- * place there and at its task's run time. Each line of memory that is touched counts here, of 10,000 processes.
- */
-SEC("duct_iter/bpf_map_elem")
-int sample(struct bpf_iter__bpf_map_elem *ctx)
+/* Global, so that it is verified once, not until the states of the loop are alike. */
+__noinline int sample_place(u32 place)
 {
-	struct watched *watched = ctx->value;
+	struct watched *watched = bpf_map_lookup_elem(&watch_list, &place);
 	struct signal_struct *signal;
 	struct task_struct *leader;
 	struct group_slot *slot;
 	u64 key, cpu_ns;
 
-	if (!ctx->key || !watched)
-		return 0;
+	if (!watched || !watched->key)
+		return SAMPLE_END;
 	key = watched->key;
-	if (!key)
-		return 1; /* ends the pass */
 	leader = TASK(watched->leader);
 	if (leader && pass_number % 16 && READ(leader, se.sum_exec_runtime) == watched->cpu_ns)
 		return 0;
@@ -146,9 +147,35 @@ int sample(struct bpf_iter__bpf_map_elem *ctx)
 			return 0;
 		cpu_ns += READ(signal, sum_sched_runtime);
 	}
-	if (!is_unchanged(slot, cpu_ns) && group_key(leader) == key)
-		send_live(ctx->meta->seq, key, slot, leader, signal, 1, cpu_ns);
+	if (!is_unchanged(slot, cpu_ns) && group_key(leader) == key && send_live(NULL, key, slot, leader, signal, 1, cpu_ns)) {
+		watched->leader = 0;
+		return SAMPLE_FULL;
+	}
 	return 0;
+}
+
+static long sample_next_place(u32 step __attribute__((unused)), int *answer)
+{
+	*answer = sample_place(sample_at);
+	if (*answer)
+		return 1;
+	sample_at++;
+	return 0;
+}
+
+/*
+ * A sample of the groups with one thread: along the tracer's list, so that what sleeps costs no more than a look at its
+ * place there and at its task's run time. Each line of memory that is touched counts here, of 10,000 processes. Run by the
+ * tracer, for a part of the list at a time, as nobody else gets the CPU meanwhile. Returns 0 or enum sample_answer.
+ * (An iterator of the array's elements would be older than bpf_loop, and is refused by some kernels.)
+ */
+SEC("duct_raw_tp")
+int sample(void *ctx __attribute__((unused)))
+{
+	int answer = 0;
+
+	bpf_loop(SAMPLE_PLACES, sample_next_place, &answer, 0);
+	return answer;
 }
 
 /* True once all threads of the group were visited in this pass. One that ended since makes it true early, and once more. */
@@ -163,7 +190,7 @@ static __always_inline bool is_last_thread(struct group_slot *slot, int threads)
 	return (int)++slot->visited >= threads;
 }
 
-/* A sample of the other groups: one visit for each thread of the machine, which add up in their group's slot. */
+/* A sample of the other groups, or of all: one visit for each thread of the machine, which add up in their group's slot. */
 SEC("duct_iter/task")
 int sample_threads(struct bpf_iter__task *ctx)
 {
@@ -179,7 +206,7 @@ int sample_threads(struct bpf_iter__task *ctx)
 		return 0;
 	signal = task->signal;
 	threads = signal->nr_threads;
-	if (threads <= 1)
+	if (threads <= 1 && has_loop)
 		return 0;
 	ran_ns = task->se.sum_exec_runtime;
 	key = make_key(signal, task->group_leader->start_boottime);
@@ -246,7 +273,8 @@ static __noinline int insert_adopted(struct task_struct *task)
 	slot->info.flags = PROC_ADOPTED;
 	note_foreign(slot, task);
 	slot->info.image_id = key | 1ULL << 63; /* not one that an exec is given */
-	is_alone = follow_memory_of(slot, mm);
+	slot->mm = (u64)mm;
+	is_alone = follow_memory_of(slot);
 	slot->leader = (u64)task;
 	reset_gauges(&slot->info);
 	slot->info.max_threads = READ(signal, nr_threads);

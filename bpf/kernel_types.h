@@ -201,17 +201,10 @@ struct bpf_array {
 
 /* Context of the task iterator: fixed by the ABI of bpf_iter, so no relocation. */
 struct seq_file;
-struct bpf_map;
 struct bpf_iter_meta {
 	struct seq_file *seq;
 	u64 session_id;
 	u64 seq_num;
-};
-struct bpf_iter__bpf_map_elem {
-	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	void *key;
-	void *value;
 };
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;

@@ -13,6 +13,7 @@ const volatile unsigned int adopts = 0;                   /* `adopt` will be run
 const volatile unsigned int every_rss_event = 0;          /* memory is summed up at each event, not once a batch */
 const volatile unsigned int rss_events = 1;               /* on_rss runs */
 const volatile unsigned int withholds = 0;                /* enum withhold */
+const volatile unsigned int has_loop = 1;                 /* bpf_loop (5.17 on): `sample` runs */
 const volatile unsigned int caller_uid = 0, caller_gid = 0;
 const volatile unsigned int task_struct_id = 0, mm_struct_id = 0; /* BTF ids, for direct reads */
 
@@ -21,6 +22,7 @@ struct counters counters = {};
 unsigned long long cpu_max_live[ABI_MAX_CPUS] = {}; /* per CPU, so that no maximum is overwritten by another */
 struct tree_memory memory = {};
 struct cpu_peak cpu_peaks[ABI_MAX_CPUS] = {};
+struct cpu_looks cpu_looks[ABI_MAX_CPUS] = {};
 unsigned long long window_number = 0;
 long long peak_wanted_pages = 1LL << 62; /* a maximum above this is told, once */
 unsigned long long percpu_offsets[ABI_EXACT_RSS_CPUS] = {};
@@ -38,6 +40,7 @@ unsigned int learns_highs = 0;    /* samples take over what the kernel knows of 
 unsigned int memory_by_looks = 0; /* on_rss is not attached for a while */
 unsigned int mm_at_exit = 0;      /* the kernel has an address space still there when a process exits (since 6.16) */
 unsigned long long pass_number = 0;
+unsigned int sample_at = 0; /* where in the watch list the sample goes on */
 int attach_tgid = 0; /* process that is adopted with its descendants, in the tracer's pid namespace; 0: its session */
 
 struct {
@@ -68,7 +71,7 @@ struct {
 /* end_exits, for others to go on with: verified once, not for each. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2); /* the second is empty */
 	__uint(key_size, 4);
 	__uint(value_size, 4);
 } tails SEC(".maps");
@@ -106,6 +109,15 @@ struct {
 	__uint(key_size, 4);
 	__uint(value_size, 16 + 48 + ABI_EXE_BYTES + 32768 + ABI_SPILL_CHUNK);
 } exec_scratch SEC(".maps");
+
+/* What samples go along. Size set by the tracer. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct watched);
+} watch_list SEC(".maps");
 
 /* Its only use is its own address: see arm. */
 struct {

@@ -34,16 +34,18 @@ static __always_inline void stop_following(struct group_slot *slot)
 }
 
 /*
- * Events of `mm` are looked at from here on, in place of those of what the slot had before. Those who share an address space
+ * Events of its `mm` are looked at from here on, in place of those of what the slot had before. Those who share an address space
  * are counted each. True: nobody else uses the place of what is seen of it.
  */
-static __always_inline bool follow_memory_of(struct group_slot *slot, struct mm_struct *mm)
+SHARED int follow_memory_of(struct group_slot *slot)
 {
-	u64 hash = space_hash(mm), others, *numbers;
+	u64 hash, others, *numbers;
 
+	if (!slot) /* never; the verifier does not know it of a global function */
+		return false;
+	hash = space_hash((struct mm_struct *)slot->mm);
 	stop_following(slot);
-	slot->mm = (u64)mm;
-	if (!rss_events || !mm)
+	if (!rss_events || !slot->mm)
 		return false;
 	numbers = numbers_of_space(hash);
 	if (!numbers)
@@ -105,31 +107,38 @@ static __always_inline void keep_rss_at_peak(struct process_info *info, long lon
 	info->tree_peak = number;
 }
 
-#ifdef DIRECT_READS
-static __always_inline void keep_maximum(u64 *maximum, u64 value)
+static __always_inline struct cpu_looks *looks_of_this_cpu(void)
 {
-	for (int attempt = 0; attempt < 3; attempt++) {
-		u64 before = *(volatile u64 *)maximum;
-
-		if (value <= before || __sync_val_compare_and_swap(maximum, before, value) == before)
-			return;
-	}
+	return &cpu_looks[bpf_get_smp_processor_id() & (ABI_MAX_CPUS - 1)];
 }
 
-/* The most that a process has had in its present image: it can only grow, and two CPUs do not both add what it grew by. */
+/* At the end of an image: what it was found to have had beyond the most that was known of it, how much less it was found to have. */
+static __always_inline void note_ended_image(u64 unseen, u64 stale)
+{
+	struct cpu_looks *looks = looks_of_this_cpu();
+
+	if (unseen > looks->unseen_ended)
+		looks->unseen_ended = unseen;
+	if (stale > looks->stale_ended)
+		looks->stale_ended = stale;
+}
+
+#ifdef DIRECT_READS
+/* The most that a process has had in its present image: it can only grow, and two CPUs do not both add what it grew by. Where another
+ * has just raised it, it is as good as that. */
 static __always_inline void raise_high(struct group_slot *slot, u64 pages, bool is_now)
 {
-	for (int attempt = 0; attempt < 2; attempt++) {
-		u64 high = *(volatile u64 *)&slot->peak_pages;
+	u64 high = *(volatile u64 *)&slot->peak_pages;
 
-		if (pages <= high)
-			return;
-		if (__sync_val_compare_and_swap(&slot->peak_pages, high, pages) == high) {
-			__sync_fetch_and_add(&memory.highs, pages - high);
-			if (is_now && memory_by_looks)
-				keep_maximum(&memory.highs_peak, *(volatile u64 *)&memory.highs);
-			return;
-		}
+	if (pages <= high || __sync_val_compare_and_swap(&slot->peak_pages, high, pages) != high)
+		return;
+	__sync_fetch_and_add(&memory.highs, pages - high);
+	if (is_now && memory_by_looks) {
+		struct cpu_looks *looks = looks_of_this_cpu();
+		u64 highs = *(volatile u64 *)&memory.highs;
+
+		if (highs > looks->highs_peak)
+			looks->highs_peak = highs;
 	}
 }
 
@@ -138,12 +147,6 @@ static __always_inline void drop_high(struct group_slot *slot)
 	__sync_fetch_and_add(&memory.highs, -__sync_lock_test_and_set(&slot->peak_pages, 0));
 }
 #else /* memory_by_looks is never set */
-static __always_inline void keep_maximum(u64 *maximum, u64 value)
-{
-	if (value > *maximum)
-		*maximum = value;
-}
-
 static __always_inline void raise_high(struct group_slot *slot, u64 pages, bool is_now __attribute__((unused)))
 {
 	if (pages > slot->peak_pages)
@@ -184,10 +187,12 @@ static __always_inline u64 beyond(u64 pages, u64 known)
 	return pages > known ? pages - known : 0;
 }
 
-/* The common part of a counter, without a helper, as this is the path of every page fault of the machine: `mm` is a typed
- * pointer of the tracepoint's. Before 6.2 it is what the tracepoint itself tells. */
-static __always_inline u64 rss_common_part(u64 *ctx, struct mm_struct *mm, u32 member)
+/* The common part of a counter, without a helper, as this is the path of every page fault of the machine. Before 6.2 it is what
+ * the tracepoint itself tells. */
+static __always_inline u64 rss_common_part(u64 *ctx, u32 member)
 {
+	struct mm_struct *mm = RSS_STAT_SPACE(ctx);
+
 	if (!rss_is_percpu())
 		return *(volatile u64 *)&ctx[2]; /* volatile: else clang makes one load of all four, by an address that it works out */
 	switch (member) {
@@ -266,7 +271,7 @@ static __noinline int follow_memory(struct mm_struct *mm)
 	return 0;
 }
 
-SEC("duct_btf_tp/rss_stat")
+SEC(RSS_STAT_SECTION)
 int on_rss(u64 *ctx)
 {
 	struct mm_struct *mm = (struct mm_struct *)ctx[0];
@@ -279,7 +284,7 @@ int on_rss(u64 *ctx)
 	if (member == KERNEL_MM_SWAPENTS)
 		return 0;
 	seen = numbers + member;
-	count = rss_common_part(ctx, mm, member);
+	count = rss_common_part(ctx, member);
 	mark = rss_mark(mm, count);
 	if (!every_rss_event && (*seen == mark || (!count && *seen >> 32 != mark >> 32))) /* as before; or new, and still small */
 		return 0;

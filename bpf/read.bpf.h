@@ -24,6 +24,9 @@ static void *(*const rdonly_cast)(const void *address, u64 type_id) = (void *)AB
  */
 #define TASK(address) ((struct task_struct *)rdonly_cast((const void *)(address), task_struct_id))
 #define ADDRESS_SPACE(address) ((struct mm_struct *)rdonly_cast((const void *)(address), mm_struct_id))
+/* The tracepoint of memory, and the address space that it tells of. */
+#define RSS_STAT_SECTION "duct_raw_tp/rss_stat"
+#define RSS_STAT_SPACE(ctx) ADDRESS_SPACE((ctx)[0])
 /* A function that takes a slot and is verified once in a program: kernels that know such arguments are those of direct reads. */
 #define SHARED __noinline
 #define READ(from, ...)                                                                                               \
@@ -36,6 +39,8 @@ static void *(*const rdonly_cast)(const void *address, u64 type_id) = (void *)AB
 #else
 #define TASK(address) ((struct task_struct *)(address))
 #define ADDRESS_SPACE(address) ((struct mm_struct *)(address))
+#define RSS_STAT_SECTION "duct_btf_tp/rss_stat" /* typed, so that it is read without a helper there at least */
+#define RSS_STAT_SPACE(ctx) ((struct mm_struct *)(ctx)[0])
 #define SHARED static __always_inline
 #define READ(from, ...) READ_BY_HELPER(from, __VA_ARGS__)
 #endif

@@ -140,6 +140,7 @@ static __always_inline u64 rss_mark(struct mm_struct *mm, u64 common)
 struct rss_parts {
 	long long common[4];
 	char *file, *anonymous, *shared; /* per-CPU parts */
+	long long sum;
 };
 
 static __always_inline void read_rss_parts(struct rss_parts *parts, struct mm_struct *mm)
@@ -177,10 +178,65 @@ static __always_inline void read_rss_parts(struct rss_parts *parts, struct mm_st
 #endif
 }
 
+static __always_inline void add_parts_together(struct rss_parts *of, u64 offset)
+{
+	int parts[4] = {};
+
+	bpf_probe_read_kernel(parts, sizeof(parts), of->file + offset);
+	of->sum += parts[KERNEL_MM_FILEPAGES] + parts[KERNEL_MM_ANONPAGES] + parts[KERNEL_MM_SHMEMPAGES];
+}
+
+static __always_inline void add_parts_apart(struct rss_parts *of, u64 offset)
+{
+	int file = 0, anonymous = 0, shared = 0;
+
+	bpf_probe_read_kernel(&file, sizeof(file), of->file + offset);
+	bpf_probe_read_kernel(&anonymous, sizeof(anonymous), of->anonymous + offset);
+	bpf_probe_read_kernel(&shared, sizeof(shared), of->shared + offset);
+	of->sum += file + anonymous + shared;
+}
+
+/* What each CPU holds back: side by side, as the kernel allocates them together (since 6.5), or not. */
+#ifdef DIRECT_READS
+static long add_together_of(u32 cpu, struct rss_parts *of)
+{
+	if (cpu < ABI_EXACT_RSS_CPUS)
+		add_parts_together(of, percpu_offsets[cpu]);
+	return 0;
+}
+
+static long add_apart_of(u32 cpu, struct rss_parts *of)
+{
+	if (cpu < ABI_EXACT_RSS_CPUS)
+		add_parts_apart(of, percpu_offsets[cpu]);
+	return 0;
+}
+
+/* Verified once for all CPUs; kernels of direct reads have this helper. */
+static __always_inline void add_parts(struct rss_parts *of)
+{
+	if (of->shared - of->file == KERNEL_MM_SHMEMPAGES * sizeof(int))
+		bpf_loop(nr_cpus, add_together_of, of, 0);
+	else
+		bpf_loop(nr_cpus, add_apart_of, of, 0);
+}
+#else
+static __always_inline void add_parts(struct rss_parts *of)
+{
+	bool are_together = of->shared - of->file == KERNEL_MM_SHMEMPAGES * sizeof(int);
+
+	for (unsigned int cpu = 0; cpu < ABI_EXACT_RSS_CPUS && cpu < nr_cpus; cpu++) {
+		if (are_together)
+			add_parts_together(of, percpu_offsets[cpu]);
+		else
+			add_parts_apart(of, percpu_offsets[cpu]);
+	}
+}
+#endif
+
 /*
  * Resident pages of an address space, exact where the CPUs can be summed (percpu_offsets are learned where they are needed: since
- * 6.2). What the CPUs hold back of the counters lies side by side, as the kernel allocates them together (since 6.5). `note`: on_rss
- * is to know what was seen here.
+ * 6.2). `note`: on_rss is to know what was seen here.
  * Global, so that it is verified once, not for each call and each way there: then it is given numbers alone.
  */
 __noinline u64 rss_pages_exact(u64 address, u32 note)
@@ -188,7 +244,6 @@ __noinline u64 rss_pages_exact(u64 address, u32 note)
 	struct mm_struct *mm = ADDRESS_SPACE(address);
 	u64 *seen = note ? numbers_of_space(space_hash(mm)) : NULL;
 	struct rss_parts of;
-	long long pages;
 
 	if (!rss_is_percpu() || nr_cpus > ABI_EXACT_RSS_CPUS || !percpu_offsets[0]) {
 		if (seen)
@@ -201,22 +256,9 @@ __noinline u64 rss_pages_exact(u64 address, u32 note)
 		seen[KERNEL_MM_ANONPAGES] = rss_mark(mm, of.common[KERNEL_MM_ANONPAGES]);
 		seen[KERNEL_MM_SHMEMPAGES] = rss_mark(mm, of.common[KERNEL_MM_SHMEMPAGES]);
 	}
-	pages = of.common[KERNEL_MM_FILEPAGES] + of.common[KERNEL_MM_ANONPAGES] + of.common[KERNEL_MM_SHMEMPAGES];
-	for (unsigned int cpu = 0; cpu < ABI_EXACT_RSS_CPUS; cpu++) {
-		int parts[4] = {};
-
-		if (cpu >= nr_cpus)
-			break;
-		if (of.shared - of.file == KERNEL_MM_SHMEMPAGES * sizeof(int)) {
-			bpf_probe_read_kernel(parts, sizeof(parts), of.file + percpu_offsets[cpu]);
-		} else {
-			bpf_probe_read_kernel(&parts[KERNEL_MM_FILEPAGES], sizeof(int), of.file + percpu_offsets[cpu]);
-			bpf_probe_read_kernel(&parts[KERNEL_MM_ANONPAGES], sizeof(int), of.anonymous + percpu_offsets[cpu]);
-			bpf_probe_read_kernel(&parts[KERNEL_MM_SHMEMPAGES], sizeof(int), of.shared + percpu_offsets[cpu]);
-		}
-		pages += parts[KERNEL_MM_FILEPAGES] + parts[KERNEL_MM_ANONPAGES] + parts[KERNEL_MM_SHMEMPAGES];
-	}
-	return pages > 0 ? pages : 0;
+	of.sum = of.common[KERNEL_MM_FILEPAGES] + of.common[KERNEL_MM_ANONPAGES] + of.common[KERNEL_MM_SHMEMPAGES];
+	add_parts(&of);
+	return of.sum > 0 ? of.sum : 0;
 }
 
 static __always_inline void read_sizes(struct mm_struct *mm, u64 *high_rss, u64 *vsz, u64 *high_vsz)

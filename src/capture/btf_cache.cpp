@@ -25,12 +25,10 @@ namespace {
 // What a cache file holds; the BTF follows.
 struct Cached {
   std::uint32_t iter_task_id;
-  std::uint32_t iter_map_id;
   std::uint32_t rss_stat_id;
   std::uint32_t rdonly_cast_id;
   std::uint32_t task_struct_id, mm_struct_id;
-  std::uint16_t has_bpf_allocator;
-  std::uint16_t has_percpu_rss;
+  std::uint8_t counts_locked_memory, has_bpf_allocator, has_loop, has_percpu_rss;
 };
 
 struct BtfDeleter {
@@ -38,39 +36,30 @@ struct BtfDeleter {
 };
 using BtfPtr = std::unique_ptr<btf, BtfDeleter>;
 
-Result<Fd> to_memfd(std::span<const std::byte> bytes) {
-  Fd fd(::memfd_create("duct-bpf-btf", MFD_CLOEXEC));
-  if (fd) errno = EFBIG;  // where only a part can be written: the limit on the size of files holds for this one, too
-  if (!fd || ::write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
-    return os_error("cannot hold the kernel's type data in memory", errno);
-  return fd;
-}
-
 bool read_facts(const RootCache& cache, KernelBtf& out) {
   auto content = cache.read();
   Cached facts;
   if (!content || content->size() < sizeof facts) return false;
   std::memcpy(&facts, content->data(), sizeof facts);
-  auto file = to_memfd(std::span(*content).subspan(sizeof facts));
-  if (!file) return false;
-  out.file = std::move(*file);
+  out.types.assign(content->begin() + sizeof facts, content->end());
   out.iter_task_id = facts.iter_task_id;
-  out.iter_map_id = facts.iter_map_id;
   out.rss_stat_id = facts.rss_stat_id;
   out.rdonly_cast_id = facts.rdonly_cast_id;
   out.task_struct_id = facts.task_struct_id;
   out.mm_struct_id = facts.mm_struct_id;
+  out.counts_locked_memory = facts.counts_locked_memory;
   out.has_bpf_allocator = facts.has_bpf_allocator;
+  out.has_loop = facts.has_loop;
   out.has_percpu_rss = facts.has_percpu_rss;
   return true;
 }
 
-void write_facts(const RootCache& cache, const KernelBtf& facts, std::span<const std::byte> btf) {
-  Cached cached{facts.iter_task_id, facts.iter_map_id, facts.rss_stat_id, facts.rdonly_cast_id, facts.task_struct_id,
-                facts.mm_struct_id, facts.has_bpf_allocator, facts.has_percpu_rss};
+void write_facts(const RootCache& cache, const KernelBtf& facts) {
+  Cached cached{facts.iter_task_id, facts.rss_stat_id, facts.rdonly_cast_id, facts.task_struct_id,
+                facts.mm_struct_id, facts.counts_locked_memory, facts.has_bpf_allocator, facts.has_loop, facts.has_percpu_rss};
   auto bytes = std::as_bytes(std::span(&cached, 1));
   std::vector<std::byte> content(bytes.begin(), bytes.end());
-  content.insert(content.end(), btf.begin(), btf.end());
+  content.insert(content.end(), facts.types.begin(), facts.types.end());
   cache.write(content);
 }
 
@@ -226,9 +215,9 @@ Result<std::vector<std::byte>> minimal_btf(const btf* local, const btf* kernel) 
   return cutter.raw();
 }
 
-bool is_cached(std::span<const std::byte> object, const std::string& cache_dir) {
+bool is_cached(std::span<const std::byte> id, const std::string& cache_dir) {
   KernelBtf facts;
-  return read_facts(RootCache(cache_dir, object, "btf"), facts);
+  return read_facts(RootCache(cache_dir, id, "btf"), facts);
 }
 
 std::vector<std::pair<std::string, bool>> attach_points_of_kernel() {
@@ -237,14 +226,13 @@ std::vector<std::pair<std::string, bool>> attach_points_of_kernel() {
   if (!kernel) return points;
   for (std::string name : {"sched_process_fork", "sched_process_exec", "sched_process_exit", "sched_process_free", "rss_stat"})
     points.emplace_back(name, btf__find_by_name_kind(kernel.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0);
-  for (std::string name : {"bpf_iter_task", "bpf_iter_bpf_map_elem"})
-    points.emplace_back(name, btf__find_by_name_kind(kernel.get(), name.c_str(), BTF_KIND_FUNC) > 0);
+  points.emplace_back("bpf_iter_task", btf__find_by_name_kind(kernel.get(), "bpf_iter_task", BTF_KIND_FUNC) > 0);
   return points;
 }
 
-Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::string& cache_dir) {
+Result<KernelBtf> kernel_btf(std::span<const std::byte> object, std::span<const std::byte> id, const std::string& cache_dir) {
   KernelBtf facts;
-  const RootCache cache(cache_dir, object, "btf");
+  const RootCache cache(cache_dir, id, "btf");
   if (read_facts(cache, facts)) return facts;
 
   BtfPtr kernel(btf__load_vmlinux_btf());
@@ -261,17 +249,16 @@ Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::strin
     return static_cast<std::uint32_t>(std::max(0, btf__find_by_name_kind(kernel.get(), name, kind)));
   };
   facts.iter_task_id = id_of("bpf_iter_task", BTF_KIND_FUNC);
-  facts.iter_map_id = id_of("bpf_iter_bpf_map_elem", BTF_KIND_FUNC);
   facts.rss_stat_id = id_of("btf_trace_rss_stat", BTF_KIND_TYPEDEF);
   facts.rdonly_cast_id = id_of("bpf_rdonly_cast", BTF_KIND_FUNC);
   facts.task_struct_id = id_of("task_struct", BTF_KIND_STRUCT);
   facts.mm_struct_id = id_of("mm_struct", BTF_KIND_STRUCT);
+  facts.counts_locked_memory = id_of("bpf_ktime_get_coarse_ns", BTF_KIND_FUNC) == 0;  // a helper as old as the end of that
   facts.has_bpf_allocator = btf__find_by_name_kind(kernel.get(), "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
+  facts.has_loop = id_of("bpf_loop", BTF_KIND_FUNC) > 0;
   facts.has_percpu_rss = btf__find_by_name_kind(kernel.get(), "mm_rss_stat", BTF_KIND_STRUCT) < 0;
-  auto file = to_memfd(*data);
-  if (!file) return file.error();
-  facts.file = std::move(*file);
-  write_facts(cache, facts, *data);
+  facts.types = std::move(*data);
+  write_facts(cache, facts);
   return facts;
 }
 

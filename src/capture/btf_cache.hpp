@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "capture/fd.hpp"
 #include "duct_bpf/error.hpp"
 
 struct btf;
@@ -17,23 +16,23 @@ struct btf;
 namespace duct_bpf {
 
 struct KernelBtf {
-  Fd file;                         // memfd with the minimal BTF; pass path() to libbpf as its custom BTF
+  std::vector<std::byte> types;    // minimal BTF
   std::uint32_t iter_task_id = 0;  // BTF id of bpf_iter_task in the kernel's own BTF; 0: no such iterator
-  std::uint32_t iter_map_id = 0;   // of bpf_iter_bpf_map_elem
   std::uint32_t rss_stat_id = 0;   // of the tracepoint rss_stat (btf_trace_rss_stat); 0: none
   std::uint32_t rdonly_cast_id = 0;  // of the function bpf_rdonly_cast (6.2 on); 0: none
   std::uint32_t task_struct_id = 0, mm_struct_id = 0;
+  bool counts_locked_memory = false;  // maps and programs, against RLIMIT_MEMLOCK (before 5.11)
   bool has_bpf_allocator = false;  // hash maps may allocate in any context (6.1 on)
+  bool has_loop = false;           // programs may call bpf_loop (5.17 on)
   bool has_percpu_rss = false;     // resident pages are counted per CPU (6.2 on)
-  std::string path() const { return "/proc/self/fd/" + std::to_string(file.get()); }
 };
 
-// `object` is the BPF object whose kernel types the BTF must cover; its bytes and the kernel's build are the
+// `object` is the BPF object whose kernel types the BTF must cover; its `id` and the kernel's build are the
 // key. Order: the cache (RootCache); else /sys/kernel/btf/vmlinux, after which the cache is written.
-Result<KernelBtf> kernel_btf(std::span<const std::byte> object, const std::string& cache_dir);
+Result<KernelBtf> kernel_btf(std::span<const std::byte> object, std::span<const std::byte> id, const std::string& cache_dir);
 
 // Whether it would come from the cache.
-bool is_cached(std::span<const std::byte> object, const std::string& cache_dir);
+bool is_cached(std::span<const std::byte> id, const std::string& cache_dir);
 
 // Tracepoints and iterators that programs attach to, and whether this kernel has them. Empty: it has no BTF.
 std::vector<std::pair<std::string, bool>> attach_points_of_kernel();

@@ -115,12 +115,6 @@ void restore_signals(const CommandPlan& plan) {
   ::close(channel);
   channel = moved;
 
-  char go = 0;
-  ssize_t got = 0;
-  do got = ::recv(channel, &go, 1, 0);
-  while (got < 0 && errno == EINTR);
-  if (got != 1) ::_exit(127);  // the tracer has given up, or is dead: run nothing
-
   const bool pty = plan.pty_slave >= 0;
   if ((plan.new_session || pty) && ::setsid() < 0) fail(channel, Stage::session);
   if (pty && ::ioctl(plan.pty_slave, TIOCSCTTY, 0) != 0) fail(channel, Stage::terminal);
@@ -131,6 +125,12 @@ void restore_signals(const CommandPlan& plan) {
   }
   if (plan.user && !become(*plan.user)) fail(channel, Stage::user);
   restore_signals(plan);
+
+  char go = 0;
+  ssize_t got = 0;
+  do got = ::recv(channel, &go, 1, 0);
+  while (got < 0 && errno == EINTR);
+  if (got != 1) ::_exit(127);  // the tracer has given up, or is dead: run nothing
   ::execve(image.path.c_str(), image.argv.data(), image.envp.data());
   if (errno != ENOEXEC) fail(channel, Stage::exec);
   ::execve("/bin/sh", image.shell_argv.data(), image.envp.data());  // a script without #!

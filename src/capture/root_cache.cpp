@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -18,7 +19,7 @@
 namespace duct_bpf {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x39305f4654425f44;  // "D_BTF_09": raise with the layout of what follows, and of any content
+constexpr std::uint64_t kMagic = 0x30315f4654425f44;  // "D_BTF_10": raise with the layout of what follows, and of any content
 constexpr std::size_t kMaxBytes = 1 << 20;
 
 struct Header {
@@ -39,14 +40,19 @@ void mix(std::uint64_t& hash, std::span<const std::byte> bytes) {  // FNV-1a, a 
 }
 
 std::vector<std::byte> read_whole(int fd) {
-  constexpr std::size_t kStep = 65536;  // not on the stack: a thread's is as small as the caller's limit
+  constexpr std::size_t kLeastStep = 4096;
+  struct stat st {};
+  std::size_t step = kLeastStep;  // what is no plain file does not say how long it is
+  if (!::fstat(fd, &st) && st.st_size > 0) step += static_cast<std::size_t>(st.st_size);
+  if (step > 2 * kMaxBytes) return {};
   std::vector<std::byte> bytes;
   ssize_t got;
   std::size_t size = 0;
   do {
-    bytes.resize(size + kStep);
-    got = ::read(fd, bytes.data() + size, kStep);
+    bytes.resize(size + step);
+    got = ::read(fd, bytes.data() + size, step);
     if (got < 0 || (size += static_cast<std::size_t>(got)) > kMaxBytes) return {};
+    step = std::max(kLeastStep, step - static_cast<std::size_t>(got));
   } while (got > 0);
   bytes.resize(size);
   return bytes;
@@ -98,11 +104,11 @@ std::uint64_t content_hash(std::span<const std::byte> content) {
   return hash;
 }
 
-RootCache::RootCache(std::string dir, std::span<const std::byte> object, std::string kind)
+RootCache::RootCache(std::string dir, std::span<const std::byte> id, std::string kind)
     : dir_(std::move(dir)), kind_(std::move(kind)), key_{0, 0x84222325cbf29ce4u} {
   static const std::uint64_t kernel = kernel_hash();
   key_[0] = kernel;
-  mix(key_[1], object);
+  mix(key_[1], id);
 }
 
 std::string RootCache::name() const {
@@ -116,11 +122,9 @@ std::optional<std::vector<std::byte>> RootCache::read() const {
   Fd dir = open_dir(dir_);
   Fd fd(dir ? ::openat(dir.get(), name().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1);
   if (!fd || !only_root_writes(fd.get(), false)) return std::nullopt;
-  auto bytes = read_whole(fd.get());
   Header header;
-  if (bytes.size() < sizeof header) return std::nullopt;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  bytes.erase(bytes.begin(), bytes.begin() + sizeof header);
+  if (::read(fd.get(), &header, sizeof header) != static_cast<ssize_t>(sizeof header)) return std::nullopt;
+  auto bytes = read_whole(fd.get());
   if (header.magic != kMagic || std::memcmp(header.key, key_, sizeof key_) || header.hash != content_hash(bytes))
     return std::nullopt;
   return bytes;

@@ -15,8 +15,8 @@ inline constexpr const char* kCacheDir = "/var/cache/duct-bpf";
 
 class RootCache {
  public:
-  // A file of one `kind`, which becomes its suffix. The key: the kernel's build, and `object`, the BPF object that it is about.
-  RootCache(std::string dir, std::span<const std::byte> object, std::string kind);
+  // A file of one `kind`, which becomes its suffix. The key: the kernel's build, and `id`, of the BPF object that it is about.
+  RootCache(std::string dir, std::span<const std::byte> id, std::string kind);
 
   // Empty unless file and directory belong to root, nobody else can write them and neither is a link, and the file is whole.
   std::optional<std::vector<std::byte>> read() const;

@@ -29,6 +29,7 @@
 #include "capture/physical_memory.hpp"
 #include "capture/privilege.hpp"
 #include "capture/procfs_sampler.hpp"
+#include "capture/side_thread.hpp"
 #include "capture/signals.hpp"
 #include "capture/tracer.hpp"
 #include "capture/user.hpp"
@@ -43,7 +44,9 @@ namespace duct_bpf {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kFirstSampleNs = 500'000;
+constexpr std::int64_t kFirstSampleNs = 500'000;  // after the exec, where it can be taken at once
+constexpr std::int64_t kPrepareSamplesNs = 3'000'000;  // else: a command that is over by then does without
+constexpr std::int64_t kLookNs = 1'000'000;
 
 class Session final : public LedgerListener {
  public:
@@ -65,6 +68,7 @@ class Session final : public LedgerListener {
   Result<void> leave_privilege_to_loader();
   Result<void> renounce();
   void create_files();
+  Result<void> plan_command();
   Result<void> start_command();
   Result<void> start_attached();
   Result<void> start_timers();
@@ -113,6 +117,8 @@ class Session final : public LedgerListener {
   RecordFiles files_;
   bool keeps_records_ = false;
 
+  std::optional<SideThread> loader_;
+  CommandPlan plan_;
   std::optional<Command> command_;
   Fd attached_;  // pidfd
   Guard guard_;
@@ -176,7 +182,9 @@ std::future<Result<std::unique_ptr<Tracer>>> Session::load_tracer() {
   config.memory = options_.memory;
   config.adopts = options_.attach_pid || options_.mode == SessionMode::current_session;
   if (options_.sampler == Sampler::procfs) return std::async(std::launch::deferred, open_procfs_sampler, config);
-  auto load = [config]() -> Result<std::unique_ptr<Tracer>> {
+  const cpu_set_t permitted = permitted_cpus();
+  auto load = [config, permitted]() -> Result<std::unique_ptr<Tracer>> {
+    keep_to(permitted);
     use_capabilities();
     try {
       return Tracer::load(config);
@@ -184,8 +192,11 @@ std::future<Result<std::unique_ptr<Tracer>>> Session::load_tracer() {
       return os_error("the programs cannot be loaded", ENOMEM, ErrorCode::no_bpf);
     }
   };
+  using Loading = std::packaged_task<Result<std::unique_ptr<Tracer>>()>;
+  auto loading = std::make_shared<Loading>(load);
   try {
-    return std::async(std::launch::async, load);
+    loader_.emplace(dealt_out(permitted, 2)[1], [loading] { (*loading)(); });
+    return loading->get_future();
   } catch (const std::system_error& refused) {  // the limit on processes, which counts threads
     std::promise<Result<std::unique_ptr<Tracer>>> failed;
     failed.set_value(os_error("cannot start the thread that loads the programs", refused.code().value()));
@@ -208,6 +219,7 @@ Result<void> Session::renounce() {
 }
 
 Result<void> Session::take_tracer(Result<std::unique_ptr<Tracer>> tracer) {
+  loader_.reset();
   if (!Tracer::log().empty()) say(LogLevel::debug, Tracer::log());
   if (!tracer) return tracer.error();
   tracer_ = std::move(*tracer);
@@ -224,35 +236,38 @@ void Session::create_files() {
   if (!made) say(LogLevel::error, made.error().message + "; the command runs without records");
 }
 
-Result<void> Session::start_command() {
-  CommandPlan plan;
-  plan.argv = options_.command;
-  plan.path = command_path_;
-  plan.new_session = options_.mode == SessionMode::new_session;
-  plan.original_mask = signals_.original_mask();
-  plan.original_ignored = signals_.original_ignored();
+// All about the command that can be told without the tracer.
+Result<void> Session::plan_command() {
+  plan_.argv = options_.command;
+  plan_.path = command_path_;
+  plan_.new_session = options_.mode == SessionMode::new_session;
+  plan_.original_mask = signals_.original_mask();
+  plan_.original_ignored = signals_.original_ignored();
   if (options_.user) {
     auto user = find_user(*options_.user);
     if (!user) return user.error();
-    plan.user = *user;
+    plan_.user = *user;
   } else if (options_.as_invoker) {
-    plan.user = invoker();
-    if (!plan.user)
+    plan_.user = invoker();
+    if (!plan_.user)
       return Error{ErrorCode::usage, "--as-invoker: nobody called sudo", "run it by sudo, or name a user with --user"};
   }
+  CaptureFiles captured{files_.stdout_fd(), files_.stderr_fd(), paths_.stdout_file};
+  return streams_.open(options_, captured, plan_);
+}
+
+Result<void> Session::start_command() {
   if (options_.mode == SessionMode::current_session) {
-    if (auto listening = tracer_->listen(); !listening) return listening;
     auto adopted = tracer_->adopt_session();
     if (!adopted) return adopted.error();
     ledger_->take_adopted();
   }
-  if (options_.on_tracer_death == TracerDeath::is_killed)  // before there is a terminal that it would hold open
+  if (options_.on_tracer_death == TracerDeath::is_killed) {
     if (auto guarded = guard_.start(*tracer_); !guarded) return guarded;
-  CaptureFiles captured{files_.stdout_fd(), files_.stderr_fd(), paths_.stdout_file};
-  if (auto streams = streams_.open(options_, captured, plan); !streams) return streams;
-  plan.before_exec = [this](pid_t) {
-    if (auto listening = tracer_->listen(); !listening) return listening;
-    say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
+    if (auto planned = plan_command(); !planned) return planned;
+  }
+  plan_.before_exec = [this](pid_t) {
+      say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
     if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
     return renounce();
   };
@@ -260,7 +275,7 @@ Result<void> Session::start_command() {
   start_wall_ns_ = now_ns();
   start_monotonic_ns_ = monotonic_now_ns();
   accountant_->start_at(start_wall_ns_);
-  auto command = Command::spawn(plan);
+  auto command = Command::spawn(plan_);
   if (!command) return command.error();
   command_.emplace(std::move(*command));
   exec_monotonic_ns_ = command_->exec_time_ns();
@@ -275,7 +290,6 @@ Result<void> Session::start_attached() {
   if (!attached_)
     return Error{ErrorCode::usage, "--attach " + std::to_string(pid) + ": " + errno_text(errno),
                  "give the pid of a running process (not of one of its threads)"};
-  if (auto listening = tracer_->listen(); !listening) return listening;
   if (auto renounced = renounce(); !renounced) return renounced;
   if (auto permitted = check_attach_permission(options_, pid); !permitted) return permitted;
   start_wall_ns_ = now_ns();
@@ -317,7 +331,8 @@ Result<void> Session::start_timers() {
   });
   // The first one once the exec is through (it goes on for a moment after it can no longer fail), and as soon as it can be
   // taken: nobody waits for that.
-  auto first = loop_.add_timer(kFirstSampleNs, 2 * kFirstSampleNs, [this](std::uint64_t) {
+  auto first = loop_.add_timer(tracer_->samples_ready() ? kFirstSampleNs : kPrepareSamplesNs, kLookNs, [this](std::uint64_t) {
+    tracer_->prepare_samples();
     if (!tracer_->samples_ready()) return;
     first_sample_timer_.cancel();
     take_sample();
@@ -550,13 +565,20 @@ Outcome Session::conclude() {
 }
 
 Result<Outcome> Session::run() {
-  if (auto ready = prepare(); !ready) return ready.error();
   if (auto opened = loop_.open(); !opened) return opened.error();
   if (auto opened = signals_.open([this](const signalfd_siginfo& info) { on_signal(info); }); !opened)
     return opened.error();
   auto loading = load_tracer();  // its thread has our signals blocked, too
+  if (auto ready = prepare(); !ready) return ready.error();
   if (auto left = leave_privilege_to_loader(); !left) return left.error();
   create_files();
+  // The guard is to be a copy of us before there is a terminal, which it would hold open.
+  if (!options_.attach_pid && options_.on_tracer_death != TracerDeath::is_killed) {
+    if (auto planned = plan_command(); !planned) {
+      files_.remove();
+      return planned.error();
+    }
+  }
   if (auto loaded = take_tracer(loading.get()); !loaded) {
     files_.remove();
     return loaded.error();

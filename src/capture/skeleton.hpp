@@ -12,6 +12,7 @@
 // The skeletons name the object's types as C does.
 using u64 = unsigned long long;
 using duct_bpf::abi::counters;
+using duct_bpf::abi::cpu_looks;
 using duct_bpf::abi::cpu_peak;
 using duct_bpf::abi::group_slot;
 using duct_bpf::abi::news_process;
@@ -32,19 +33,15 @@ inline std::span<const std::byte> object_bytes(Reads reads) {
   return {static_cast<const std::byte*>(data), size};
 }
 
-// An object from the bytes of either, by the skeleton of the first: maps, programs and variables are the same (the build compares them). nullptr: errno.
-inline duct_bpf_obj* open_object(std::span<const std::byte> bytes, const bpf_object_open_opts& options) {
-  auto* object = static_cast<duct_bpf_obj*>(std::calloc(1, sizeof(duct_bpf_obj)));
-  int error = object ? duct_bpf_obj__create_skeleton(object) : -ENOMEM;
-  if (!error) {
-    object->skeleton->data = bytes.data();
-    object->skeleton->data_sz = bytes.size();
-    error = bpf_object__open_skeleton(object->skeleton, &options);
-  }
-  if (!error) return object;
-  duct_bpf_obj::destroy(object);
-  errno = -error;
-  return nullptr;
+// Of its content, worked out when it was built.
+inline std::span<const std::byte> object_id(Reads reads) {
+  static constexpr char kByHelper[] =
+#include "duct.id.h"
+      ;
+  static constexpr char kDirect[] =
+#include "duct_direct.id.h"
+      ;
+  return std::as_bytes(reads == Reads::direct ? std::span(kDirect) : std::span(kByHelper));
 }
 
 }  // namespace duct_bpf

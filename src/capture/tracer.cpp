@@ -3,8 +3,8 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,19 +14,23 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <future>
 #include <set>
 #include <utility>
 
 #include "abi.h"
+#include "capture/bpf_calls.hpp"
 #include "capture/btf_cache.hpp"
 #include "capture/fd.hpp"
+#include "capture/kernel_image.hpp"
+#include "capture/kernel_side.hpp"
 #include "capture/kernel_support.hpp"
+#include "capture/linker.hpp"
+#include "capture/locked_memory.hpp"
 #include "capture/machine.hpp"
 #include "capture/maps.hpp"
 #include "capture/os_error.hpp"
 #include "capture/privilege.hpp"
-#include "capture/program_loader.hpp"
+#include "capture/ring.hpp"
 #include "capture/root_cache.hpp"
 #include "capture/skeleton.hpp"
 #include "capture/spilled_news.hpp"
@@ -54,7 +58,6 @@ int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
 class KernelTracer final : public Tracer {
  public:
   ~KernelTracer() override {
-    ring_buffer__free(ring_);
     links_.clear();
     memory_link_.reset();
     unload();
@@ -62,15 +65,13 @@ class KernelTracer final : public Tracer {
 
   Result<void> open(const TracerConfig& config);
 
-  Result<void> listen() override;
-  void close() override { __atomic_store_n(&object_->bss->closed, 1u, __ATOMIC_SEQ_CST); }
-  // Not before: on a machine with few CPUs the command would have to wait for them.
-  void command_started(pid_t, const std::vector<std::string>&, const std::string&) override { loader_->start_late(); }
-  void expect_command() override { object_->bss->expect_command = 1; }
+  void close() override { __atomic_store_n(&state_->closed, 1u, __ATOMIC_SEQ_CST); }
+  void expect_command() override { state_->expect_command = 1; }
   Result<std::uint64_t> adopt_session() override { return adopt(0); }
   Result<std::uint64_t> adopt_process(pid_t pid) override { return adopt(pid); }
-  bool samples_ready() const override { return finished_loading_ || loader_->late_ready(); }
-  int news_fd() const override { return ring_buffer__epoll_fd(ring_); }
+  void prepare_samples() override { side_->start_late(); }
+  bool samples_ready() const override { return finished_loading_ || side_->late_ready(); }
+  int news_fd() const override { return ring_.fd(); }
   void drain(const Sink& sink) override;
   bool read_live(const ProcessTree& tree, const Sink& sink) override;
   bool read_states(const Sink& sink) override;
@@ -78,7 +79,7 @@ class KernelTracer final : public Tracer {
   Left finish_all() override;
   void give_up(std::uint64_t key, const Sink& sink) override;
   bool kill_all() override;
-  void want_exits() override { __atomic_store_n(&object_->bss->sweep_wanted, 0u, __ATOMIC_SEQ_CST); }
+  void want_exits() override { __atomic_store_n(&state_->sweep_wanted, 0u, __ATOMIC_SEQ_CST); }
   TracerCounts counts() const override;
   std::optional<TreeMemory> memory() const override;
   std::optional<std::uint64_t> take_window_peak() override;
@@ -86,52 +87,50 @@ class KernelTracer final : public Tracer {
   bool rest_memory(bool rest) override;
   MemoryLooks take_memory_looks() override;
   void want_peak_above(std::uint64_t bytes) override {
-    __atomic_store_n(&object_->data->peak_wanted_pages, static_cast<long long>(bytes / page_bytes_), __ATOMIC_SEQ_CST);
+    __atomic_store_n(&side_->knobs()->peak_wanted_pages, static_cast<long long>(bytes / page_bytes_), __ATOMIC_SEQ_CST);
   }
 
  private:
-  static int on_message(void* self, void* data, std::size_t size);
-  enum class End { of_file, again };
-  bool read_pass(const Fd& link, const Sink& sink, End end = End::of_file);
-  int run_program(const bpf_program* program, std::uint32_t* answer = nullptr);
+  void read_ring(const Sink& sink);
+  bool read_pass(const Fd& link, const Sink& sink);
+  bool sample(const Sink& sink);
+  int run_program(const char* program, std::uint32_t* answer = nullptr);
   Result<std::uint64_t> adopt(pid_t pid);  // 0: our session
-  int on_loaded(const bpf_program* program, int fd, std::size_t entries);
+  int on_loaded(std::string_view program, int fd);
   bool attach();
   std::span<const abi::cpu_peak> cpu_peaks() const {
-    return std::span(object_->bss->cpu_peaks).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS));
+    return std::span(state_->cpu_peaks).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS));
   }
   std::span<unsigned long long> cpu_max_live() const {
-    return std::span(object_->bss->cpu_max_live).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS));
+    return std::span(state_->cpu_max_live).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS));
   }
   std::uint64_t error_bound(const abi::cpu_peak& peak) const;
   bool finish_loading();  // of the programs that were left for later; false: errno
   void learn_percpu_offsets(unsigned cpus);
-  std::uint64_t missed(const bpf_program* program) const;
-  Result<void> load(const TracerConfig& config, const KernelBtf& facts, Reads reads, const std::shared_future<Fd>& news);
-  Result<void> load(const TracerConfig& config, const KernelBtf& facts, std::span<const std::byte> object, const PreparedCode* known,
-                    const std::shared_future<Fd>& news);
+  std::uint64_t missed(const char* program) const;
+  Result<void> load(const TracerConfig& config, const KernelBtf& facts, Reads reads);
+  Result<void> load(const TracerConfig& config, const KernelBtf& facts, KernelImage image);
+  void set_constants(KernelSide::Constants& constants, const TracerConfig& config, const KernelBtf& facts) const;
   void unload() {
-    loader_.reset();  // its thread may still read what the object holds
+    side_.reset();  // it has work for them
     workers_.reset();
-    duct_bpf_obj::destroy(std::exchange(object_, nullptr));
   }
   Error failure(int error) const { return explain_load_failure(error < 0 ? -error : error, libbpf_log()); }
 
-  duct_bpf_obj* object_ = nullptr;
   std::unique_ptr<Workers> workers_;  // while we load
-  std::unique_ptr<ProgramLoader> loader_;
-  ring_buffer* ring_ = nullptr;
+  std::unique_ptr<KernelSide> side_;
+  KernelSide::Variables* state_ = nullptr;
+  Ring ring_;
   std::vector<Fd> links_;
-  Fd memory_link_, sample_link_, threads_link_, states_link_, adopt_link_;
+  Fd memory_link_, threads_link_, states_link_, adopt_link_;
   bool finished_loading_ = false;
   WatchList watch_list_;
   MemoryMethod memory_method_ = MemoryMethod::fast;
-  bool percpu_rss_ = false;
+  bool percpu_rss_ = false, has_loop_ = false;
   std::uint64_t page_bytes_ = 4096;
   long long window_start_pages_ = 0;
-  std::uint64_t max_live_ = 0;  // as of the last take_memory_looks
+  std::uint64_t max_live_ = 0, highs_taken_ = 0;  // as of the last take_memory_looks
   unsigned cpus_ = 1;
-  const Sink* sink_ = nullptr;  // while drain runs
   std::optional<SpilledNews> spilled_;
 };
 
@@ -139,175 +138,147 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   libbpf_set_print(keep_log);
   libbpf_log().clear();
   workers_ = std::make_unique<Workers>(kLoadingThreads);
-  auto news = create_news(*workers_, config.ring_bytes);
-  auto facts = kernel_btf(object_bytes(Reads::by_helper), kCacheDir);  // both objects read the same fields
-  if (!facts) return facts.error();
+  if (workers_->threads()) workers_->add(1, [this, map = ring_map(config.ring_bytes)] { ring_.open(map); });  // while we read files
+  // Both objects read the same fields.
+  auto facts = kernel_btf(object_bytes(Reads::by_helper), object_id(Reads::by_helper), kCacheDir);
+  if (!facts) {
+    workers_->finish();
+    return facts.error();
+  }
+  std::optional<LockedMemory> unlimited;
+  if (facts->counts_locked_memory) unlimited.emplace();
   Result<void> loaded;
   const char* wanted = std::getenv("DUCT_BPF_READS");  // "helper": for comparison, and where direct reads are under suspicion
   bool direct = facts->rdonly_cast_id && facts->task_struct_id && facts->mm_struct_id && !(wanted && std::string_view(wanted) == "helper");
   std::string refusal;
-  if (direct && !(loaded = load(config, *facts, Reads::direct, news))) {  // without a JIT, say
+  if (direct && !(loaded = load(config, *facts, Reads::direct))) {  // without a JIT, say
     refusal = "no direct reads of kernel structs: " + loaded.error().message + "\n" + std::exchange(libbpf_log(), "");
-    unload();
     direct = false;
   }
-  if (!direct && !(loaded = load(config, *facts, Reads::by_helper, news))) return loaded;
+  if (!direct && !(loaded = load(config, *facts, Reads::by_helper))) return loaded;
   libbpf_log().insert(0, refusal);
-  auto& maps = object_->maps;
-  spilled_.emplace(&object_->bss->counters.spilled, bpf_map__fd(maps.late_news), bpf_map__fd(maps.late_execs));
+  spilled_.emplace(&state_->counters.spilled, side_->map("late_news"), side_->map("late_execs"));
   if (!attach()) return failure(errno);
-  if (!loader_->leaves_some() && !finish_loading()) return failure(errno);
-  if (run_program(object_->progs.arm)) return failure(errno);
+  if (!side_->leaves_some() && !finish_loading()) return failure(errno);
+  if (run_program("arm")) return failure(errno);
   if (facts->has_percpu_rss) learn_percpu_offsets(cpus_);
+  workers_.reset();
+  side_->make_late_thread();
   return {};
 }
 
-Result<void> KernelTracer::listen() {
-  if (!ring_) ring_ = ring_buffer__new(bpf_map__fd(object_->maps.news), on_message, this, nullptr);
-  if (!ring_) return failure(errno);
-  // Not later: on a machine short of CPU processes may be freed, and their memory others', before anybody has looked at them.
-  int error = loader_->settle();
-  libbpf_log() += loader_->log();
-  if (error) return failure(error);
-  return {};
-}
-
-Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& facts, Reads reads, const std::shared_future<Fd>& news) {
-  const auto object = object_bytes(reads);
-  const RootCache cache(kCacheDir, object, "code");
-  if (auto kept = cache.read()) {
-    auto known = PreparedCode::from(*kept);
-    auto stripped = without_relocations(object);
-    if (known && !stripped.empty() && load(config, facts, stripped, &*known, news)) return {};
-    unload();  // whatever it was: once more, without
-    libbpf_log().clear();
-  }
-  auto loaded = load(config, facts, object, nullptr, news);
-  if (loaded) cache.write(loader_->prepared().bytes());
+Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& facts, Reads reads) {
+  const RootCache cache(kCacheDir, object_id(reads), "code");
+  auto kept = cache.read();
+  auto known = kept ? KernelImage::from(*kept) : std::nullopt;
+  if (known && KernelSide::fits(*known) && load(config, facts, std::move(*known))) return {};
+  unload();  // whatever it was: once more, from the object
+  libbpf_log().clear();
+  int error = 0;
+  auto image = link(object_bytes(reads), facts, &error);
+  if (!image) return failure(error);
+  if (!KernelSide::fits(*image)) return Error{ErrorCode::system, "the built-in BPF object is not of this program", ""};
+  const auto bytes = image->bytes();
+  auto loaded = load(config, facts, std::move(*image));
+  if (loaded)
+    cache.write(bytes);
+  else
+    unload();
   return loaded;
 }
 
-Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& facts, std::span<const std::byte> object,
-                                const PreparedCode* known, const std::shared_future<Fd>& news) {
-  bpf_object_open_opts options{};
-  options.sz = sizeof options;
-  std::string btf_path = facts.path();
-  // Where /proc is not mounted libbpf reads the kernel's own.
-  if (::access(btf_path.c_str(), R_OK) == 0) options.btf_custom_path = btf_path.c_str();
+Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& facts, KernelImage image) {
   if (!workers_) workers_ = std::make_unique<Workers>(kLoadingThreads);
-  loader_ = std::make_unique<ProgramLoader>(facts, known, *workers_);
-  object_ = open_object(object, options);
-  if (!object_) return failure(errno);
-
-  unsigned cpus = cpus_ = std::max(1, libbpf_num_possible_cpus());
+  side_ = std::make_unique<KernelSide>(std::move(image), facts, *workers_);
+  cpus_ = std::max(1, libbpf_num_possible_cpus());
   page_bytes_ = ::sysconf(_SC_PAGESIZE);
   memory_method_ = config.memory;
   percpu_rss_ = facts.has_percpu_rss;
-  object_->rodata->nr_cpus = cpus;
-  object_->rodata->task_struct_id = facts.task_struct_id;
-  object_->rodata->mm_struct_id = facts.mm_struct_id;
-  object_->rodata->page_shift = __builtin_ctzll(page_bytes_);
-  object_->rodata->every_rss_event = config.memory == MemoryMethod::exact;
-  object_->rodata->rss_events = config.memory != MemoryMethod::sampled;
-  object_->rodata->max_argv_bytes = config.max_argv_bytes;
-  if (privilege_is_the_files()) {
-    object_->rodata->withholds = proc_hides_processes() ? abi::WITHHOLD_ARGV : abi::WITHHOLD_IO;
-    object_->rodata->caller_uid = ::getuid();
-    object_->rodata->caller_gid = ::getgid();
-  }
-  object_->rodata->wake_step_bytes = std::max<std::size_t>(config.ring_bytes / 8, 4096);
-  object_->rodata->wake_step_mask = std::bit_floor(std::max<std::size_t>(config.ring_bytes / 4 / sizeof(abi::news_process), 1)) - 1;
+  has_loop_ = facts.has_loop;
+  size_maps(side_->image(), config, facts.has_bpf_allocator, cpus_);
+  set_constants(side_->constants(), config, facts);
 
-  const std::size_t entries = size_maps(*object_, config, facts.has_bpf_allocator, cpus);
-  object_->rodata->adopts = config.adopts;
-
-  // A sample is not taken at once. But on_free has to be there from the first exit: on a machine short of CPU a process can be freed,
-  // and its memory another's, before anybody has looked at it, and then nothing tells of its end.
-  auto& programs = object_->progs;
-  bpf_program__set_autoload(programs.adopt, true);
-  std::set<const bpf_program*> unwanted;
-  if (!config.adopts) unwanted.insert(programs.adopt);
-  if (config.memory == MemoryMethod::sampled) unwanted.insert(programs.on_rss);
-  loader_->leave_out(std::move(unwanted));
-  if (!config.adopts) loader_->leave_for_later(programs.end_exits, {programs.sample, programs.sample_threads, programs.read_states});
-  loader_->tell([this, entries](const bpf_program* program, int fd) { return on_loaded(program, fd, entries); });
-  create_large_maps(*object_, news);
-  // libbpf raises the limit on locked memory where that is needed (before 5.11), but once for a process.
-  static bool is_raised = false;
-  rlimit locked{}, raised{RLIM_INFINITY, RLIM_INFINITY};
-  ::getrlimit(RLIMIT_MEMLOCK, &locked);
-  if (is_raised) ::setrlimit(RLIMIT_MEMLOCK, &raised);
-  int error = duct_bpf_obj::load(object_);
-  ::getrlimit(RLIMIT_MEMLOCK, &raised);
-  is_raised = is_raised || raised.rlim_cur != locked.rlim_cur;
-  if (!error) error = loader_->load();
-  libbpf_log() += loader_->log();
-  ::setrlimit(RLIMIT_MEMLOCK, &locked);
+  // A sample is not taken at once. But end_exits has to be there from the first exit: on a machine short of CPU a process can be
+  // freed, and its memory another's, before anybody has looked at it, and then nothing tells of its end.
+  std::set<std::string_view> unwanted;
+  if (!config.adopts) unwanted.insert("adopt");
+  if (config.memory == MemoryMethod::sampled) unwanted.insert("on_rss");
+  if (!has_loop_) unwanted.insert("sample");
+  side_->leave_out(std::move(unwanted));
+  // Where programs count against the limit on locked memory, it is the command's once that runs.
+  if (!config.adopts && !facts.counts_locked_memory) side_->leave_for_later({"sample", "sample_threads", "read_states"});
+  side_->tell([this](std::string_view program, int fd) { return on_loaded(program, fd); });
+  side_->borrow("news", [this] { return ring_.open(side_->image().map("news")) ? Fd(::fcntl(ring_.fd(), F_DUPFD_CLOEXEC, 3)) : Fd(); });
+  int error = side_->load();
+  libbpf_log() += side_->log();
   if (error) return failure(error);
+  state_ = side_->variables();
   return {};
 }
 
+void KernelTracer::set_constants(KernelSide::Constants& constants, const TracerConfig& config, const KernelBtf& facts) const {
+  constants.nr_cpus = cpus_;
+  constants.task_struct_id = facts.task_struct_id;
+  constants.mm_struct_id = facts.mm_struct_id;
+  constants.page_shift = std::countr_zero(page_bytes_);
+  constants.every_rss_event = config.memory == MemoryMethod::exact;
+  constants.rss_events = config.memory != MemoryMethod::sampled;
+  constants.max_argv_bytes = config.max_argv_bytes;
+  if (privilege_is_the_files()) {
+    constants.withholds = proc_hides_processes() ? abi::WITHHOLD_ARGV : abi::WITHHOLD_IO;
+    constants.caller_uid = ::getuid();
+    constants.caller_gid = ::getgid();
+  }
+  constants.wake_step_bytes = std::max<std::size_t>(config.ring_bytes / 8, 4096);
+  constants.wake_step_mask = std::bit_floor(std::max<std::size_t>(config.ring_bytes / 4 / sizeof(abi::news_process), 1)) - 1;
+  constants.adopts = config.adopts;
+  constants.has_loop = facts.has_loop;
+}
+
 // What goes with a program. By whoever loaded it, as the main thread may have no privilege any more.
-int KernelTracer::on_loaded(const bpf_program* program, int fd, std::size_t entries) {
-  int first = 0;
-  if (program == object_->progs.end_exits) return bpf_map_update_elem(bpf_map__fd(object_->maps.tails), &first, &fd, BPF_ANY);
-  if (program == object_->progs.sample) return watch_list_.create(entries) ? 0 : -errno;
-  return 0;
+int KernelTracer::on_loaded(std::string_view program, int fd) {
+  if (program != "end_exits") return 0;
+  return set_value(side_->map("tails"), 0, &fd) ? -errno : 0;
 }
 
 bool KernelTracer::attach() {
-  const std::pair<const char*, bpf_program*> points[] = {
-      {"signal_generate", object_->progs.on_signal},
-      {"sched_process_exit", object_->progs.on_exit},
-      {"sched_process_exec", object_->progs.on_exec},
-      {"sched_process_free", object_->progs.on_free},
-      {nullptr, object_->progs.on_rss},  // typed: it knows its tracepoint
-      {"sched_process_fork", object_->progs.on_fork},
-  };
-  for (auto [name, program] : points) {
-    if (loader_->fd(program) < 0) continue;
-    Fd link(bpf_raw_tracepoint_open(name, loader_->fd(program)));
+  for (const char* name : {"on_signal", "on_exit", "on_exec", "end_exits", "on_rss", "on_fork"}) {
+    if (side_->program(name) < 0) continue;
+    Fd link = side_->attach(name);
     if (!link) return false;
-    if (program == object_->progs.on_rss)
+    if (name == std::string_view("on_rss"))
       memory_link_ = std::move(link);
     else
       links_.push_back(std::move(link));
   }
-  if (loader_->fd(object_->progs.adopt) >= 0) {
-    adopt_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.adopt), 0, BPF_TRACE_ITER, nullptr));
+  if (side_->program("adopt") >= 0) {
+    adopt_link_ = side_->attach("adopt");
     if (!adopt_link_) return false;
   }
   return true;
 }
 
 bool KernelTracer::finish_loading() {
-  if (finished_loading_) return static_cast<bool>(states_link_);
+  if (finished_loading_) return static_cast<bool>(states_link_) && watch_list_.is_mapped();
   finished_loading_ = true;
-  int error = loader_->finish();
-  libbpf_log() += loader_->log();
+  int error = side_->finish();
+  libbpf_log() += side_->log();
   if (error) {
     errno = -error;
     return false;
   }
-  bpf_iter_link_info list{};
-  list.map.map_fd = watch_list_.map_fd();
-  bpf_link_create_opts options{};
-  options.sz = sizeof options;
-  options.iter_info = &list;
-  options.iter_info_len = sizeof list;
-  sample_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.sample), 0, BPF_TRACE_ITER, &options));
-  threads_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.sample_threads), 0, BPF_TRACE_ITER, nullptr));
-  states_link_ = Fd(bpf_link_create(loader_->fd(object_->progs.read_states), 0, BPF_TRACE_ITER, nullptr));
-  return sample_link_ && threads_link_ && states_link_;
+  threads_link_ = side_->attach("sample_threads");
+  states_link_ = side_->attach("read_states");
+  return threads_link_ && states_link_ && watch_list_.map(side_->map("watch_list"), side_->image().map("watch_list").entries);
 }
 
-int KernelTracer::run_program(const bpf_program* program, std::uint32_t* answer) {
+int KernelTracer::run_program(const char* program, std::uint32_t* answer) {
   std::uint64_t nothing = 0;
   bpf_test_run_opts options{};
   options.sz = sizeof options;
   options.ctx_in = &nothing;
   options.ctx_size_in = sizeof nothing;
-  int error = bpf_prog_test_run_opts(loader_->fd(program), &options);
+  int error = bpf_prog_test_run_opts(side_->program(program), &options);
   if (answer) *answer = options.retval;
   return error;
 }
@@ -317,7 +288,7 @@ bool KernelTracer::end_exits() {
   bool waiting = false;
   std::uint32_t answer = 0;
   for (int idle_runs = 0; idle_runs < 32; idle_runs++) {
-    if (run_program(object_->progs.end_exits, &answer)) return false;
+    if (run_program("end_exits", &answer)) return false;
     std::uint32_t not_at_rest = answer & ~std::uint32_t{END_EXITS_EMPTY};
     waiting = waiting || not_at_rest;
     if (answer & END_EXITS_EMPTY) break;
@@ -332,47 +303,57 @@ void KernelTracer::learn_percpu_offsets(unsigned cpus) {
     options.sz = sizeof options;
     options.flags = BPF_F_TEST_RUN_ON_CPU;
     options.cpu = cpu;
-    if (bpf_prog_test_run_opts(loader_->fd(object_->progs.arm), &options)) {
+    if (bpf_prog_test_run_opts(side_->program("arm"), &options)) {
       // A CPU that is offline has nothing in its counters, but a sum that leaves one out must not be called exact.
-      object_->bss->percpu_offsets[0] = 0;
+      state_->percpu_offsets[0] = 0;
       return;
     }
   }
 }
 
-int KernelTracer::on_message(void* self, void* data, std::size_t size) {
-  auto* tracer = static_cast<KernelTracer*>(self);
-  tracer->spilled_->collect();
-  std::span message(static_cast<const std::byte*>(data), size);
-  tracer->spilled_->hand_out(SpilledNews::time_of(message), *tracer->sink_);
-  (*tracer->sink_)(message);
-  return 0;
+void KernelTracer::read_ring(const Sink& sink) {
+  ring_.consume([&](std::span<const std::byte> message) {
+    spilled_->collect();
+    spilled_->hand_out(SpilledNews::time_of(message), sink);
+    sink(message);
+  });
 }
 
 void KernelTracer::drain(const Sink& sink) {
-  sink_ = &sink;
-  ring_buffer__consume(ring_);
-  if (spilled_->collect()) ring_buffer__consume(ring_);  // what came before the last of them
+  read_ring(sink);
+  if (spilled_->collect()) read_ring(sink);  // what came before the last of them
   spilled_->hand_out_all(sink);
-  sink_ = nullptr;
 }
 
 bool KernelTracer::read_live(const ProcessTree& tree, const Sink& sink) {
   if (!finish_loading()) return false;
+  state_->pass_number++;
+  if (!has_loop_) return read_pass(threads_link_, sink);
   watch_list_.update(tree);
-  object_->bss->pass_number++;
-  const abi::counters& counters = object_->bss->counters;
-  return read_pass(sample_link_, sink, End::again) && (counters.live_threads <= counters.live || read_pass(threads_link_, sink));
+  const abi::counters& counters = state_->counters;
+  return sample(sink) && (counters.live_threads <= counters.live || read_pass(threads_link_, sink));
+}
+
+bool KernelTracer::sample(const Sink& sink) {
+  constexpr int kMostAttempts = 100;  // while others keep the ring full; what it has no room for is told by the next sample
+  state_->sample_at = 0;
+  std::uint32_t answer = 0;
+  for (int attempts = 0; answer != abi::SAMPLE_END && attempts < kMostAttempts;) {
+    const std::uint32_t place = state_->sample_at;
+    if (run_program("sample", &answer)) return false;
+    drain(sink);
+    attempts = state_->sample_at == place ? attempts + 1 : 0;
+  }
+  return true;
 }
 
 bool KernelTracer::read_states(const Sink& sink) {
   if (!finish_loading()) return false;
-  object_->bss->pass_number++;
+  state_->pass_number++;
   return read_pass(states_link_, sink);
 }
 
-// End::again: the program ends the pass itself, behind the last entry of its list, and the kernel says EAGAIN.
-bool KernelTracer::read_pass(const Fd& link, const Sink& sink, End end) {
+bool KernelTracer::read_pass(const Fd& link, const Sink& sink) {
   Fd pass(bpf_iter_create(link.get()));
   if (!pass) return false;
   // The kernel hands out whole messages or less at each read; a message never straddles our buffer's end for good.
@@ -380,7 +361,6 @@ bool KernelTracer::read_pass(const Fd& link, const Sink& sink, End end) {
   std::size_t held = 0;
   for (;;) {
     ssize_t got = ::read(pass.get(), buffer + held, sizeof buffer - held);
-    if (got < 0 && errno == EAGAIN && end == End::again) got = 0;
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (got < 0) return false;
     if (got == 0) return held == 0;
@@ -400,7 +380,7 @@ bool KernelTracer::read_pass(const Fd& link, const Sink& sink, End end) {
 
 Tracer::Left KernelTracer::finish_all() {
   end_exits();
-  int fd = bpf_map__fd(object_->maps.groups), queue = bpf_map__fd(object_->maps.exiting);
+  int fd = side_->map("groups"), queue = side_->map("exiting");
   Left left;
   abi::group_slot slot;
   for (std::uint64_t key : all_keys<std::uint64_t>(fd)) {
@@ -419,18 +399,18 @@ Tracer::Left KernelTracer::finish_all() {
 
 void KernelTracer::give_up(std::uint64_t key, const Sink& sink) {
   abi::group_slot slot;
-  if (bpf_map_lookup_elem(bpf_map__fd(object_->maps.groups), &key, &slot)) return;
+  if (bpf_map_lookup_elem(side_->map("groups"), &key, &slot)) return;
   abi::news_process state;
   state.header = {sizeof state, abi::NEWS_STATE, boot_now_ns()};
   state.key = key;
   state.info = slot.info;
   std::memset(&state.usage, 0xff, sizeof state.usage);  // ABI_ABSENT
-  object_->bss->counters.lost_numbers++;
+  state_->counters.lost_numbers++;
   sink(std::as_bytes(std::span(&state, 1)));
 }
 
 bool KernelTracer::kill_all() {
-  int fd = bpf_map__fd(object_->maps.groups);
+  int fd = side_->map("groups");
   auto is_running = [&](std::uint64_t key, abi::group_slot& slot) {
     return bpf_map_lookup_elem(fd, &key, &slot) == 0 && !(slot.info.flags & (abi::PROC_EXITED | abi::PROC_ADOPTED));
   };
@@ -442,11 +422,11 @@ bool KernelTracer::kill_all() {
     // Still not exited: so its number was its own when it was opened.
     if (process && is_running(key, slot)) ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
   }
-  return __atomic_load_n(&object_->bss->counters.live, __ATOMIC_SEQ_CST) > 0;
+  return __atomic_load_n(&state_->counters.live, __ATOMIC_SEQ_CST) > 0;
 }
 
 Result<std::uint64_t> KernelTracer::adopt(pid_t pid) {
-  auto* state = object_->bss;
+  auto* state = state_;
   state->attach_tgid = pid;
   __atomic_store_n(&state->adopting, 1u, __ATOMIC_SEQ_CST);
   // A child forked while a pass runs may be behind the pass; its parent was added, so a pass that adds none is the last.
@@ -466,15 +446,15 @@ Result<std::uint64_t> KernelTracer::adopt(pid_t pid) {
   return static_cast<std::uint64_t>(state->counters.adopted);
 }
 
-std::uint64_t KernelTracer::missed(const bpf_program* program) const {
+std::uint64_t KernelTracer::missed(const char* program) const {
   bpf_prog_info info{};
   std::uint32_t size = sizeof info;
   // Zero where the kernel does not count them (before 5.12): there it does not skip runs either.
-  return bpf_obj_get_info_by_fd(loader_->fd(program), &info, &size) ? 0 : info.recursion_misses;
+  return bpf_obj_get_info_by_fd(side_->program(program), &info, &size) ? 0 : info.recursion_misses;
 }
 
 TracerCounts KernelTracer::counts() const {
-  const abi::counters& from = object_->bss->counters;
+  const abi::counters& from = state_->counters;
   TracerCounts counts;
   counts.forks = from.forks;
   counts.adopted = from.adopted;
@@ -491,9 +471,9 @@ TracerCounts KernelTracer::counts() const {
   counts.spilled = from.spilled;
   counts.max_live = max_live_;
   for (auto each : cpu_max_live()) counts.max_live = std::max<std::uint64_t>(counts.max_live, each);
-  counts.missed_forks = missed(object_->progs.on_fork);
-  counts.missed_execs = missed(object_->progs.on_exec);
-  counts.missed_exits = missed(object_->progs.on_exit);  // on_free is not the only one to end a group
+  counts.missed_forks = missed("on_fork");
+  counts.missed_execs = missed("on_exec");
+  counts.missed_exits = missed("on_exit");  // a group may be ended at other times
   return counts;
 }
 
@@ -505,7 +485,7 @@ std::uint64_t KernelTracer::error_bound(const abi::cpu_peak& peak) const {
   constexpr std::uint64_t kTaskPages = 65 * 16;  // before 6.2: faults that a thread keeps to itself, with up to 64 KiB around each
   constexpr std::uint64_t kHugePage = 2 << 20;   // the largest step
   std::uint64_t pages = 0, unseen = 0, batch = std::max(32u, 2 * cpus_);
-  bool summed = object_->bss->percpu_offsets[0] && cpus_ <= abi::ABI_EXACT_RSS_CPUS;
+  bool summed = state_->percpu_offsets[0] && cpus_ <= abi::ABI_EXACT_RSS_CPUS;
   if (percpu_rss_ && memory_method_ == MemoryMethod::fast)
     pages = peak.processes * (batch - 1) * cpus_;
   if (percpu_rss_ && !summed) pages += peak.processes * (batch - 1) * cpus_;  // nor is it exact where we look
@@ -518,10 +498,10 @@ std::uint64_t KernelTracer::error_bound(const abi::cpu_peak& peak) const {
 std::optional<TreeMemory> KernelTracer::memory() const {
   if (memory_method_ == MemoryMethod::sampled) return std::nullopt;
   TreeMemory memory;
-  memory.bytes = std::max<long long>(object_->bss->memory.pages, 0) * page_bytes_;
-  memory.highs_bytes = std::max<long long>(object_->bss->memory.highs, 0) * page_bytes_;
-  memory.peak_number = object_->bss->memory.peak_number;
-  const abi::cpu_peak* highest = &object_->bss->cpu_peaks[0];
+  memory.bytes = std::max<long long>(state_->memory.pages, 0) * page_bytes_;
+  memory.highs_bytes = std::max<long long>(state_->memory.highs, 0) * page_bytes_;
+  memory.peak_number = state_->memory.peak_number;
+  const abi::cpu_peak* highest = &state_->cpu_peaks[0];
   for (const abi::cpu_peak& peak : cpu_peaks())
     if (peak.pages > highest->pages) highest = &peak;
   memory.peak_bytes = highest->pages * page_bytes_;
@@ -532,17 +512,17 @@ std::optional<TreeMemory> KernelTracer::memory() const {
 
 std::optional<std::uint64_t> KernelTracer::take_window_peak() {
   if (memory_method_ == MemoryMethod::sampled) return std::nullopt;
-  std::uint64_t window = object_->bss->window_number, highest = std::max<long long>(window_start_pages_, 0);
+  std::uint64_t window = state_->window_number, highest = std::max<long long>(window_start_pages_, 0);
   for (const abi::cpu_peak& peak : cpu_peaks())
     if (peak.window == window) highest = std::max<std::uint64_t>(highest, peak.window_pages);
-  window_start_pages_ = object_->bss->memory.pages;
-  __atomic_store_n(&object_->bss->window_number, window + 1, __ATOMIC_SEQ_CST);
+  window_start_pages_ = state_->memory.pages;
+  __atomic_store_n(&state_->window_number, window + 1, __ATOMIC_SEQ_CST);
   return highest * page_bytes_;
 }
 
 // An address space has to be there at an exit, so that the most that it has had is known of each image.
 bool KernelTracer::prepare_memory_rest() {
-  auto* state = object_->bss;
+  auto* state = state_;
   if (!memory_link_ || memory_method_ != MemoryMethod::fast || !state->mm_at_exit || !state->percpu_offsets[0] || state->memory.teardowns)
     return false;
   state->learns_highs = 1;
@@ -551,24 +531,28 @@ bool KernelTracer::prepare_memory_rest() {
 }
 
 bool KernelTracer::rest_memory(bool rest) {
-  if (!rest && !memory_link_) memory_link_ = Fd(bpf_raw_tracepoint_open(nullptr, loader_->fd(object_->progs.on_rss)));
+  if (!rest && !memory_link_) memory_link_ = side_->attach("on_rss");
   if (!memory_link_) return false;
-  object_->bss->learns_highs = 0;
-  __atomic_store_n(&object_->bss->memory_by_looks, rest ? 1u : 0u, __ATOMIC_SEQ_CST);
+  state_->learns_highs = 0;
+  __atomic_store_n(&state_->memory_by_looks, rest ? 1u : 0u, __ATOMIC_SEQ_CST);
   if (rest) memory_link_.reset();
   return true;
 }
 
 MemoryLooks KernelTracer::take_memory_looks() {
-  auto& memory = object_->bss->memory;
-  auto take = [this](auto& pages, std::uint64_t left = 0) { return __atomic_exchange_n(&pages, left, __ATOMIC_SEQ_CST) * page_bytes_; };
+  auto& memory = state_->memory;
+  auto take = [this](auto& pages) -> std::uint64_t { return __atomic_exchange_n(&pages, 0, __ATOMIC_SEQ_CST) * page_bytes_; };
   MemoryLooks looks;
   looks.unseen_alive_bytes = take(memory.unseen_alive);
-  looks.unseen_ended_bytes = take(memory.unseen_ended);
   looks.stale_alive_bytes = take(memory.stale_alive);
-  looks.stale_ended_bytes = take(memory.stale_ended);
-  looks.highs_bytes = take(memory.highs_peak, std::max(0LL, __atomic_load_n(&memory.highs, __ATOMIC_SEQ_CST)));
-  looks.max_live = object_->bss->counters.live;
+  const std::uint64_t highs = std::max(0LL, __atomic_load_n(&memory.highs, __ATOMIC_SEQ_CST));
+  looks.highs_bytes = std::max(highs, std::exchange(highs_taken_, highs)) * page_bytes_;
+  for (abi::cpu_looks& each : std::span(state_->cpu_looks).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS))) {
+    looks.highs_bytes = std::max(looks.highs_bytes, take(each.highs_peak));
+    looks.unseen_ended_bytes = std::max(looks.unseen_ended_bytes, take(each.unseen_ended));
+    looks.stale_ended_bytes = std::max(looks.stale_ended_bytes, take(each.stale_ended));
+  }
+  looks.max_live = state_->counters.live;
   for (auto& each : cpu_max_live()) looks.max_live = std::max<std::uint64_t>(looks.max_live, __atomic_exchange_n(&each, 0, __ATOMIC_SEQ_CST));
   max_live_ = std::max(max_live_, looks.max_live);
   return looks;
@@ -576,7 +560,7 @@ MemoryLooks KernelTracer::take_memory_looks() {
 
 }  // namespace
 
-bool Tracer::has_cached_types() { return is_cached(object_bytes(Reads::by_helper), kCacheDir); }
+bool Tracer::has_cached_types() { return is_cached(object_id(Reads::by_helper), kCacheDir); }
 
 const std::string& Tracer::log() { return libbpf_log(); }
 

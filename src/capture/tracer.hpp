@@ -71,9 +71,6 @@ class Tracer {
   // What libbpf and the kernel's verifier had to say while the last load went on.
   static const std::string& log();
 
-  // The last step of the start: before the command's exec and the first use of news_fd() and drain(), and behind the fork of the
-  // command, which would copy what this maps and goes on beside the end of the loading. Again: nothing.
-  virtual Result<void> listen() { return {}; }
   // The next child that this process forks is the root of the tree.
   virtual void expect_command() = 0;
   // For tracers that do not learn it from the kernel: the command runs; it has ended, and is about to be reaped.
@@ -90,6 +87,8 @@ class Tracer {
   // From now on nobody joins the tree: the run is over, what follows is not part of it.
   virtual void close() = 0;
 
+  // Begins with what samples need where that was left for later: on a machine with few CPUs the command would have to wait for it.
+  virtual void prepare_samples() {}
   // False: read_live would have to wait for what is still being loaded.
   virtual bool samples_ready() const { return true; }
   virtual int news_fd() const = 0;                  // readable: drain is worth while

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "capture/watch_list.hpp"
 
-#include <bpf/bpf.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -9,16 +8,6 @@ namespace duct_bpf {
 
 WatchList::~WatchList() {
   if (!list_.empty()) ::munmap(list_.data(), list_.size_bytes());
-}
-
-bool WatchList::create(std::size_t entries) {
-  if (array_) return true;  // by an attempt to load that failed elsewhere
-  bpf_map_create_opts options{};
-  options.sz = sizeof options;
-  options.map_flags = BPF_F_MMAPABLE;
-  array_ = Fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "watch_list", sizeof(std::uint32_t), sizeof(abi::watched),
-                           static_cast<std::uint32_t>(entries), &options));
-  return array_ && map(array_.get(), entries);
 }
 
 bool WatchList::map(int map_fd, std::size_t entries) {

@@ -8,7 +8,6 @@
 #include <unordered_set>
 
 #include "abi.h"
-#include "capture/fd.hpp"
 #include "core/process_tree.hpp"
 
 namespace duct_bpf {
@@ -20,18 +19,15 @@ class WatchList {
   WatchList& operator=(const WatchList&) = delete;
   ~WatchList();
 
-  // The BPF array, of `entries` of abi::watched, and its memory. Not made with the other maps: nobody needs it before the first
-  // sample, and it is the dearest of them. False: errno says why not.
-  bool create(std::size_t entries);
-  bool map(int map_fd, std::size_t entries);  // one that is there already
-  int map_fd() const { return array_.get(); }
+  // A BPF array of `entries` of abi::watched. False: errno says why not.
+  bool map(int map_fd, std::size_t entries);
+  bool is_mapped() const { return !list_.empty(); }
   // Takes out those that have ended and adds those that are new. What the kernel side noted of the others stays. Not while
   // a pass goes on.
   void update(const ProcessTree& tree);
   std::span<const abi::watched> list() const { return list_.first(used_); }
 
  private:
-  Fd array_;
   std::span<abi::watched> list_;
   std::size_t used_ = 0;
   std::unordered_set<Key> keys_;  // of the list

@@ -1,33 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "capture/workers.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <system_error>
 #include <utility>
 
 namespace duct_bpf {
 
-Workers::Workers(std::size_t most) {
-  // A new thread starts on our CPU and would share it with us for as long as we both take: it is sent elsewhere, once.
-  cpu_set_t permitted, elsewhere;
-  CPU_ZERO(&permitted);
-  ::sched_getaffinity(0, sizeof permitted, &permitted);
-  elsewhere = permitted;
-  CPU_CLR(::sched_getcpu(), &elsewhere);
-  const std::size_t cpus = std::max(1u, std::thread::hardware_concurrency());
-  for (std::size_t i = 0; i < std::min(cpus - 1, most); i++) {
+Workers::Workers(std::size_t most) : callers_cpus_(permitted_cpus()) {
+  const std::size_t cpus = static_cast<std::size_t>(std::max(1, CPU_COUNT(&callers_cpus_)));
+  const auto parts = dealt_out(callers_cpus_, std::min(cpus, most + 1));
+  for (std::size_t i = 1; i < parts.size(); i++) {
     try {
-      threads_.emplace_back([this, permitted, elsewhere] {
-        ::sched_setaffinity(0, sizeof elsewhere, &elsewhere);  // fails where there is no other
-        ::sched_setaffinity(0, sizeof permitted, &permitted);
-        work(0, true);
-      });
+      threads_.push_back(std::make_unique<SideThread>(parts[i], [this] { work(0, true); }));
     } catch (const std::system_error&) {
       break;  // no thread to be had: those that there are do it all
     }
   }
+  if (!threads_.empty()) keep_to(parts[0]);
 }
 
 void Workers::add(std::size_t effort, std::function<void()> task) {
@@ -40,16 +30,19 @@ void Workers::add(std::size_t effort, std::function<void()> task) {
 
 void Workers::finish(std::size_t least_effort) {
   work(least_effort, false);
-  if (least_effort == 0) join();
+  if (least_effort) return;
+  dismiss();
+  if (threads_.empty()) return;
+  threads_.clear();
+  keep_to(callers_cpus_);
 }
 
-void Workers::join() {
+void Workers::dismiss() {
   {
     std::lock_guard lock(mutex_);
     complete_ = true;
   }
   changed_.notify_all();
-  threads_.clear();
 }
 
 void Workers::work(std::size_t least_effort, bool waits_for_more) {

@@ -5,17 +5,19 @@
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <set>
-#include <thread>
 #include <vector>
+
+#include "capture/side_thread.hpp"
 
 namespace duct_bpf {
 
 class Workers {
  public:
   // One thread for each CPU but the caller's, `most` at most; fewer, or none, where the machine gives no more. They have the
-  // capabilities that the caller has now.
+  // capabilities that the caller has now. Until finish(), of the same thread, they and the caller keep to CPUs of their own.
   explicit Workers(std::size_t most);
   ~Workers() { finish(); }
   Workers(const Workers&) = delete;
@@ -27,8 +29,8 @@ class Workers {
   // The caller does its part of the tasks with at least this effort. Returns when these are done; with 0, when all is done and the
   // threads have ended: what is added later waits for the next call.
   void finish(std::size_t least_effort = 0);
-  // Leaves all to the threads, which may be permitted more than the caller is by now. Returns when they have ended.
-  void join();
+  // Nothing will be added before the next finish(): the threads may end, which takes a while, when all is done.
+  void dismiss();
 
  private:
   struct Task {
@@ -42,7 +44,8 @@ class Workers {
   std::vector<Task> waiting_;
   std::multiset<std::size_t> under_way_;  // efforts
   bool complete_ = false;
-  std::vector<std::jthread> threads_;
+  cpu_set_t callers_cpus_;
+  std::vector<std::unique_ptr<SideThread>> threads_;
 };
 
 }  // namespace duct_bpf

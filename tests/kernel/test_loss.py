@@ -39,6 +39,20 @@ class Loss(harness.DuctTest):
             self.assertGreater(run.completeness["spilled"], 0)
         self.assertEqual(sum(p.get("exit_code") == 3 for p in run.processes), count)
 
+    def test_tiny_ring_samples(self):
+        # The news of one sample fill the ring five times.
+        count = 300
+        run = self.exact("--ring-size", "4K", "--sample-interval", "0.1", "--report-interval", "0.1", "--", "sh", "-c",
+                         f"for i in $(seq {count}); do sleep 3 & done; wait")
+        full = [report for report in run.usage if report["totals"]["processes"] == count + 1]
+        self.assertTrue(full, "a report of all")
+        sleepers = [process for process in full[-1]["processes"].values() if process["cmd"] == "sleep 3"]
+        self.assertEqual(len(sleepers), count)
+        for process in sleepers:
+            self.assertGreater(process["rss"], 100 << 10)
+            self.assertGreater(process["vsz"], process["rss"])
+            self.assertGreater(process["cpu_time"], 0)
+
     def test_tiny_ring_arguments(self):
         # Each argument fills the whole ring.
         count = scaled(1000)

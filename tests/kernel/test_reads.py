@@ -82,7 +82,8 @@ class Reads(harness.DuctTest):
         magic, key, value = HEADER.unpack(kept[:HEADER.size])
         content = kept[HEADER.size:]
         self.assertEqual(content_hash(content), value)
-        other = content.replace(b"on_free\0", b"on_fred\0")
+        event = b"sched_process_fork"  # behind the name of the program, and its length
+        other = content.replace(b"on_fork" + struct.pack("=I", len(event)) + event, b"on_ford" + struct.pack("=I", len(event)) + event)
         self.assertNotEqual(other, content)
         for what, bad in (("damaged", kept[:-1] + bytes([kept[-1] ^ 1])),
                           ("cut", kept[:-8]),
