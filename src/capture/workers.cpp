@@ -32,9 +32,7 @@ void Workers::finish(std::size_t least_effort) {
   work(least_effort, false);
   if (least_effort) return;
   dismiss();
-  if (threads_.empty()) return;
-  threads_.clear();
-  keep_to(callers_cpus_);
+  join();
 }
 
 void Workers::dismiss() {
@@ -43,6 +41,7 @@ void Workers::dismiss() {
     complete_ = true;
   }
   changed_.notify_all();
+  if (!threads_.empty()) keep_to(callers_cpus_);
 }
 
 void Workers::work(std::size_t least_effort, bool waits_for_more) {
