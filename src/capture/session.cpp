@@ -8,10 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <future>
 #include <memory>
-#include <new>
-#include <system_error>
 
 #include "capture/command.hpp"
 #include "capture/command_streams.hpp"
@@ -28,10 +25,9 @@
 #include "capture/permission.hpp"
 #include "capture/physical_memory.hpp"
 #include "capture/privilege.hpp"
-#include "capture/procfs_sampler.hpp"
-#include "capture/side_thread.hpp"
 #include "capture/signals.hpp"
 #include "capture/tracer.hpp"
+#include "capture/tracer_start.hpp"
 #include "capture/user.hpp"
 #include "core/kills.hpp"
 #include "core/log_paths.hpp"
@@ -63,7 +59,6 @@ class Session final : public LedgerListener {
  private:
   // Start.
   Result<void> prepare();
-  std::future<Result<std::unique_ptr<Tracer>>> load_tracer();
   Result<void> take_tracer(Result<std::unique_ptr<Tracer>> tracer);
   Result<void> leave_privilege_to_loader();
   Result<void> renounce();
@@ -117,7 +112,6 @@ class Session final : public LedgerListener {
   RecordFiles files_;
   bool keeps_records_ = false;
 
-  std::optional<SideThread> loader_;
   CommandPlan plan_;
   std::optional<Command> command_;
   Fd attached_;  // pidfd
@@ -173,37 +167,6 @@ Result<void> Session::prepare() {
   return {};
 }
 
-// Loading takes most of the start, nearly all of it in the kernel: meanwhile we do what else there is to do.
-std::future<Result<std::unique_ptr<Tracer>>> Session::load_tracer() {
-  TracerConfig config;
-  config.max_argv_bytes = options_.max_argv_bytes;
-  config.ring_bytes = options_.ring_bytes;
-  config.ledger_entries = options_.ledger_entries;
-  config.memory = options_.memory;
-  config.adopts = options_.attach_pid || options_.mode == SessionMode::current_session;
-  if (options_.sampler == Sampler::procfs) return std::async(std::launch::deferred, open_procfs_sampler, config);
-  const cpu_set_t permitted = permitted_cpus();
-  auto load = [config, permitted]() -> Result<std::unique_ptr<Tracer>> {
-    keep_to(permitted);
-    use_capabilities();
-    try {
-      return Tracer::load(config);
-    } catch (const std::bad_alloc&) {
-      return os_error("the programs cannot be loaded", ENOMEM, ErrorCode::no_bpf);
-    }
-  };
-  using Loading = std::packaged_task<Result<std::unique_ptr<Tracer>>()>;
-  auto loading = std::make_shared<Loading>(load);
-  try {
-    loader_.emplace(dealt_out(permitted, 2)[1], [loading] { (*loading)(); });
-    return loading->get_future();
-  } catch (const std::system_error& refused) {  // the limit on processes, which counts threads
-    std::promise<Result<std::unique_ptr<Tracer>>> failed;
-    failed.set_value(os_error("cannot start the thread that loads the programs", refused.code().value()));
-    return failed.get_future();
-  }
-}
-
 // What is lent to us by our file is for the thread that loads the programs, which has started. This one has none of it from
 // before it writes a file until the end.
 Result<void> Session::leave_privilege_to_loader() {
@@ -219,7 +182,6 @@ Result<void> Session::renounce() {
 }
 
 Result<void> Session::take_tracer(Result<std::unique_ptr<Tracer>> tracer) {
-  loader_.reset();
   if (!Tracer::log().empty()) say(LogLevel::debug, Tracer::log());
   if (!tracer) return tracer.error();
   tracer_ = std::move(*tracer);
@@ -571,7 +533,7 @@ Result<Outcome> Session::run() {
   if (auto opened = loop_.open(); !opened) return opened.error();
   if (auto opened = signals_.open([this](const signalfd_siginfo& info) { on_signal(info); }); !opened)
     return opened.error();
-  auto loading = load_tracer();  // its thread has our signals blocked, too
+  TracerStart loading(options_);  // its thread has our signals blocked, too
   if (auto ready = prepare(); !ready) return ready.error();
   if (auto left = leave_privilege_to_loader(); !left) return left.error();
   create_files();
@@ -582,7 +544,7 @@ Result<Outcome> Session::run() {
       return planned.error();
     }
   }
-  if (auto loaded = take_tracer(loading.get()); !loaded) {
+  if (auto loaded = take_tracer(loading.take()); !loaded) {
     files_.remove();
     return loaded.error();
   }

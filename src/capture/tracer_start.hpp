@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// A tracer that is being loaded, which takes most of the start, nearly all of it in the kernel: meanwhile we do what else there is to do.
+#pragma once
+
+#include <future>
+#include <memory>
+#include <optional>
+
+#include "capture/side_thread.hpp"
+#include "capture/tracer.hpp"
+#include "duct_bpf/error.hpp"
+#include "duct_bpf/run.hpp"
+
+namespace duct_bpf {
+
+class TracerStart {
+ public:
+  // In a thread, with the capabilities and the blocked signals that the caller has now.
+  explicit TracerStart(const Options& options);
+  // Once; the thread has ended then.
+  Result<std::unique_ptr<Tracer>> take();
+
+ private:
+  std::future<Result<std::unique_ptr<Tracer>>> loaded_;
+  std::optional<SideThread> thread_;
+};
+
+}  // namespace duct_bpf
