@@ -57,7 +57,6 @@ KernelSide::KernelSide(KernelImage image, const KernelBtf& facts, Workers& worke
       programs_(image_.programs.size()) {}
 
 KernelSide::~KernelSide() {
-  workers_.join();
   late_thread_.request_stop();
   start_late();
 }
@@ -66,8 +65,9 @@ int KernelSide::map(std::string_view name) const { return maps_.at(place_of(imag
 
 int KernelSide::program(std::string_view name) const { return programs_.at(place_of(image_.programs, name)).get(); }
 
-Fd KernelSide::attach(std::string_view program, int fd) const {
+Fd KernelSide::attach(std::string_view program) const {
   const auto& from = image_.programs.at(place_of(image_.programs, program));
+  const int fd = this->program(program);
   if (from.kind == KernelImage::Kind::task_iterator) return Fd(bpf_link_create(fd, 0, BPF_TRACE_ITER, nullptr));
   // What is typed knows its tracepoint.
   return Fd(bpf_raw_tracepoint_open(from.kind == KernelImage::Kind::raw_tracepoint ? from.event.c_str() : nullptr, fd));
@@ -87,21 +87,14 @@ int KernelSide::load() {
       late_jobs_.push_back(std::move(job));
       continue;
     }
-    const bool is_last = program.name == last_ && workers_.threads();  // who settles may have no privilege to load it
-    (is_last ? last_jobs_ : jobs_).push_back(std::move(job));
+    jobs_.push_back(std::move(job));
   }
   // The longest first, so that none is left with it at the end.
   std::sort(jobs_.begin(), jobs_.end(), [](auto& a, auto& b) { return a->program->instructions.size() > b->program->instructions.size(); });
   for (auto& job : jobs_) workers_.add(job->program->instructions.size(), [this, each = job.get()] { load_one(*each); });
-  for (auto& job : last_jobs_) workers_.add(0, [this, each = job.get()] { load_one(*each); });
   workers_.finish(1);
   workers_.dismiss();
   return take(jobs_);
-}
-
-int KernelSide::settle() {
-  workers_.join();
-  return take(last_jobs_);
 }
 
 void KernelSide::make_late_thread() {

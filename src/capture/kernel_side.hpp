@@ -30,7 +30,7 @@ class KernelSide {
 
   // Whether all is there that this program asks for by name, variables as it sees them.
   static bool fits(const KernelImage& image);
-  // `image`: one that fits. `facts`: BTF ids of what programs attach to. `workers` are dismissed by load().
+  // `image`: one that fits. `facts`: BTF ids of what programs attach to. `workers` are used by load() alone, which dismisses them.
   KernelSide(KernelImage image, const KernelBtf& facts, Workers& workers);
   ~KernelSide();
   KernelSide(const KernelSide&) = delete;
@@ -42,25 +42,19 @@ class KernelSide {
   // One that is made elsewhere: asked for behind the others.
   void borrow(std::string_view map, std::function<Fd()> made) { borrowed_ = {std::string(map), std::move(made)}; }
   void leave_out(std::set<std::string_view> programs) { unwanted_ = std::move(programs); }
-  // `last` may still be under way when load() returns, `late` not yet.
-  void leave_for_later(std::string_view last, std::set<std::string_view> late) {
-    last_ = last;
-    late_ = std::move(late);
-  }
+  void leave_for_later(std::set<std::string_view> programs) { late_ = std::move(programs); }
   // Is told of each program as soon as it is loaded, in the thread that did it: 0 or -errno.
   using OnLoaded = std::function<int(std::string_view program, int fd)>;
   void tell(OnLoaded on_loaded) { on_loaded_ = std::move(on_loaded); }
 
   // Makes the maps and loads all programs but those: 0 or -errno, and log() says what the verifier said.
   int load();
-  int settle();  // when the last one is loaded, and the workers have ended: the same; by any thread
   // Valid after load().
   Variables* variables() const { return static_cast<Variables*>(variables_.memory); }
   Knobs* knobs() const { return static_cast<Knobs*>(knobs_.memory); }
   int map(std::string_view name) const;
   int program(std::string_view name) const;  // -1: not loaded, or late and not finished
-  // A program, by its descriptor, to its event. No descriptor: errno.
-  Fd attach(std::string_view program, int fd) const;
+  Fd attach(std::string_view program) const;  // to its event; no descriptor: errno
 
   bool leaves_some() const { return !late_jobs_.empty(); }
   // The thread of the late ones, with the capabilities of the caller. It begins with start_late(), whose caller may have none; what it
@@ -91,13 +85,12 @@ class KernelSide {
   std::uint32_t attach_ids_[3];  // by kind of program
   Workers& workers_;
   std::pair<std::string, std::function<Fd()>> borrowed_;
-  std::string_view last_;
   std::set<std::string_view> unwanted_, late_;
   OnLoaded on_loaded_;
   std::vector<Fd> maps_, programs_;  // as in the image
   Fd types_;
   Mapping variables_, knobs_;
-  Jobs jobs_, last_jobs_, late_jobs_;
+  Jobs jobs_, late_jobs_;
   int late_error_ = 0;
   std::atomic<bool> late_wanted_ = false, late_ready_ = false;
   std::jthread late_thread_;

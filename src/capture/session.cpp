@@ -220,7 +220,6 @@ Result<void> Session::plan_command() {
 
 Result<void> Session::start_command() {
   if (options_.mode == SessionMode::current_session) {
-    if (auto settled = tracer_->settle(); !settled) return settled;
     auto adopted = tracer_->adopt_session();
     if (!adopted) return adopted.error();
     ledger_->take_adopted();
@@ -230,10 +229,9 @@ Result<void> Session::start_command() {
     if (auto planned = plan_command(); !planned) return planned;
   }
   plan_.before_exec = [this](pid_t) {
-    say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
+      say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
     if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
-    if (auto renounced = renounce(); !renounced) return renounced;
-    return tracer_->settle();
+    return renounce();
   };
   tracer_->expect_command();
   start_wall_ns_ = now_ns();
@@ -254,7 +252,6 @@ Result<void> Session::start_attached() {
   if (!attached_)
     return Error{ErrorCode::usage, "--attach " + std::to_string(pid) + ": " + errno_text(errno),
                  "give the pid of a running process (not of one of its threads)"};
-  if (auto settled = tracer_->settle(); !settled) return settled;
   if (auto renounced = renounce(); !renounced) return renounced;
   if (auto permitted = check_attach_permission(options_, pid); !permitted) return permitted;
   start_wall_ns_ = now_ns();

@@ -65,7 +65,6 @@ class KernelTracer final : public Tracer {
 
   Result<void> open(const TracerConfig& config);
 
-  Result<void> settle() override;
   void close() override { __atomic_store_n(&state_->closed, 1u, __ATOMIC_SEQ_CST); }
   void expect_command() override { state_->expect_command = 1; }
   Result<std::uint64_t> adopt_session() override { return adopt(0); }
@@ -110,7 +109,7 @@ class KernelTracer final : public Tracer {
   void learn_percpu_offsets(unsigned cpus);
   std::uint64_t missed(const char* program) const;
   Result<void> load(const TracerConfig& config, const KernelBtf& facts, Reads reads);
-  Result<void> load(const TracerConfig& config, const KernelBtf& facts, KernelImage image, bool is_proven);
+  Result<void> load(const TracerConfig& config, const KernelBtf& facts, KernelImage image);
   void set_constants(KernelSide::Constants& constants, const TracerConfig& config, const KernelBtf& facts) const;
   void unload() {
     side_.reset();  // it has work for them
@@ -123,7 +122,7 @@ class KernelTracer final : public Tracer {
   KernelSide::Variables* state_ = nullptr;
   Ring ring_;
   std::vector<Fd> links_;
-  Fd end_link_, memory_link_, threads_link_, states_link_, adopt_link_;
+  Fd memory_link_, threads_link_, states_link_, adopt_link_;
   bool finished_loading_ = false;
   WatchList watch_list_;
   MemoryMethod memory_method_ = MemoryMethod::fast;
@@ -163,14 +162,8 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   if (!side_->leaves_some() && !finish_loading()) return failure(errno);
   if (run_program("arm")) return failure(errno);
   if (facts->has_percpu_rss) learn_percpu_offsets(cpus_);
+  workers_.reset();
   side_->make_late_thread();
-  return {};
-}
-
-Result<void> KernelTracer::settle() {
-  const int error = side_->settle();
-  libbpf_log() += side_->log();
-  if (error) return failure(error);
   return {};
 }
 
@@ -178,7 +171,7 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   const RootCache cache(kCacheDir, object_id(reads), "code");
   auto kept = cache.read();
   auto known = kept ? KernelImage::from(*kept) : std::nullopt;
-  if (known && KernelSide::fits(*known) && load(config, facts, std::move(*known), true)) return {};
+  if (known && KernelSide::fits(*known) && load(config, facts, std::move(*known))) return {};
   unload();  // whatever it was: once more, from the object
   libbpf_log().clear();
   int error = 0;
@@ -186,7 +179,7 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   if (!image) return failure(error);
   if (!KernelSide::fits(*image)) return Error{ErrorCode::system, "the built-in BPF object is not of this program", ""};
   const auto bytes = image->bytes();
-  auto loaded = load(config, facts, std::move(*image), false);
+  auto loaded = load(config, facts, std::move(*image));
   if (loaded)
     cache.write(bytes);
   else
@@ -194,7 +187,7 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   return loaded;
 }
 
-Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& facts, KernelImage image, bool is_proven) {
+Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& facts, KernelImage image) {
   if (!workers_) workers_ = std::make_unique<Workers>(kLoadingThreads);
   side_ = std::make_unique<KernelSide>(std::move(image), facts, *workers_);
   cpus_ = std::max(1, libbpf_num_possible_cpus());
@@ -212,10 +205,8 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   if (config.memory == MemoryMethod::sampled) unwanted.insert("on_rss");
   if (!has_loop_) unwanted.insert("sample");
   side_->leave_out(std::move(unwanted));
-  // It is done by the command's exec; not behind the rest where the kernel has not taken it before, and may want another in its place.
   // Where programs count against the limit on locked memory, it is the command's once that runs.
-  if (!config.adopts && !facts.counts_locked_memory)
-    side_->leave_for_later(is_proven ? "end_exits" : "", {"sample", "sample_threads", "read_states"});
+  if (!config.adopts && !facts.counts_locked_memory) side_->leave_for_later({"sample", "sample_threads", "read_states"});
   side_->tell([this](std::string_view program, int fd) { return on_loaded(program, fd); });
   side_->borrow("news", [this] { return ring_.open(side_->image().map("news")) ? Fd(::fcntl(ring_.fd(), F_DUPFD_CLOEXEC, 3)) : Fd(); });
   int error = side_->load();
@@ -247,15 +238,13 @@ void KernelTracer::set_constants(KernelSide::Constants& constants, const TracerC
 // What goes with a program. By whoever loaded it, as the main thread may have no privilege any more.
 int KernelTracer::on_loaded(std::string_view program, int fd) {
   if (program != "end_exits") return 0;
-  if (set_value(side_->map("tails"), 0, &fd)) return -errno;
-  end_link_ = side_->attach(program, fd);
-  return end_link_ ? 0 : -errno;
+  return set_value(side_->map("tails"), 0, &fd) ? -errno : 0;
 }
 
 bool KernelTracer::attach() {
-  for (const char* name : {"on_signal", "on_exit", "on_exec", "on_rss", "on_fork"}) {
+  for (const char* name : {"on_signal", "on_exit", "on_exec", "end_exits", "on_rss", "on_fork"}) {
     if (side_->program(name) < 0) continue;
-    Fd link = side_->attach(name, side_->program(name));
+    Fd link = side_->attach(name);
     if (!link) return false;
     if (name == std::string_view("on_rss"))
       memory_link_ = std::move(link);
@@ -263,7 +252,7 @@ bool KernelTracer::attach() {
       links_.push_back(std::move(link));
   }
   if (side_->program("adopt") >= 0) {
-    adopt_link_ = side_->attach("adopt", side_->program("adopt"));
+    adopt_link_ = side_->attach("adopt");
     if (!adopt_link_) return false;
   }
   return true;
@@ -278,8 +267,8 @@ bool KernelTracer::finish_loading() {
     errno = -error;
     return false;
   }
-  threads_link_ = side_->attach("sample_threads", side_->program("sample_threads"));
-  states_link_ = side_->attach("read_states", side_->program("read_states"));
+  threads_link_ = side_->attach("sample_threads");
+  states_link_ = side_->attach("read_states");
   return threads_link_ && states_link_ && watch_list_.map(side_->map("watch_list"), side_->image().map("watch_list").entries);
 }
 
@@ -542,7 +531,7 @@ bool KernelTracer::prepare_memory_rest() {
 }
 
 bool KernelTracer::rest_memory(bool rest) {
-  if (!rest && !memory_link_) memory_link_ = side_->attach("on_rss", side_->program("on_rss"));
+  if (!rest && !memory_link_) memory_link_ = side_->attach("on_rss");
   if (!memory_link_) return false;
   state_->learns_highs = 0;
   __atomic_store_n(&state_->memory_by_looks, rest ? 1u : 0u, __ATOMIC_SEQ_CST);

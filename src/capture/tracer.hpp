@@ -71,8 +71,6 @@ class Tracer {
   // What libbpf and the kernel's verifier had to say while the last load went on.
   static const std::string& log();
 
-  // The last step of the start, before the command's exec and any adoption: its end may go on beside the fork of the command.
-  virtual Result<void> settle() { return {}; }
   // The next child that this process forks is the root of the tree.
   virtual void expect_command() = 0;
   // For tracers that do not learn it from the kernel: the command runs; it has ended, and is about to be reaped.

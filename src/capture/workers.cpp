@@ -32,7 +32,9 @@ void Workers::finish(std::size_t least_effort) {
   work(least_effort, false);
   if (least_effort) return;
   dismiss();
-  join();
+  if (threads_.empty()) return;
+  threads_.clear();
+  keep_to(callers_cpus_);
 }
 
 void Workers::dismiss() {
@@ -41,7 +43,6 @@ void Workers::dismiss() {
     complete_ = true;
   }
   changed_.notify_all();
-  if (!threads_.empty()) keep_to(callers_cpus_);
 }
 
 void Workers::work(std::size_t least_effort, bool waits_for_more) {

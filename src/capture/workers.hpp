@@ -29,10 +29,8 @@ class Workers {
   // The caller does its part of the tasks with at least this effort. Returns when these are done; with 0, when all is done and the
   // threads have ended: what is added later waits for the next call.
   void finish(std::size_t least_effort = 0);
-  // Leaves what there is to the threads: they end when all is done, and the caller may go where it likes. Nothing is to be added then.
+  // Nothing will be added before the next finish(): the threads may end, which takes a while, when all is done.
   void dismiss();
-  // By any thread, behind dismiss(): returns when they have ended.
-  void join() { threads_.clear(); }
 
  private:
   struct Task {
