@@ -229,7 +229,7 @@ Result<void> Session::start_command() {
     if (auto planned = plan_command(); !planned) return planned;
   }
   plan_.before_exec = [this](pid_t) {
-      say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
+    say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
     if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
     return renounce();
   };

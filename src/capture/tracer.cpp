@@ -112,7 +112,7 @@ class KernelTracer final : public Tracer {
   Result<void> load(const TracerConfig& config, const KernelBtf& facts, KernelImage image);
   void set_constants(KernelSide::Constants& constants, const TracerConfig& config, const KernelBtf& facts) const;
   void unload() {
-    side_.reset();  // it has work for them
+    side_.reset();  // its work is done by them
     workers_.reset();
   }
   Error failure(int error) const { return explain_load_failure(error < 0 ? -error : error, libbpf_log()); }

@@ -8,6 +8,8 @@
 
 #include "capture/workers.hpp"
 
+using duct_bpf::dealt_out;
+using duct_bpf::permitted_cpus;
 using duct_bpf::Workers;
 
 TEST_CASE("without threads the caller does all, the longest first", "[workers]") {
@@ -85,4 +87,35 @@ TEST_CASE("threads that are dismissed do what there is, and end", "[workers]") {
   workers.finish();
   CHECK(done == 1);
   CHECK(workers.threads() == 0);
+}
+
+TEST_CASE("threads keep to CPUs of their own, and the caller is free again", "[workers]") {
+  const cpu_set_t before = permitted_cpus();
+  Workers workers(1);
+  cpu_set_t theirs, shared;
+  CPU_ZERO(&theirs);
+  workers.add(0, [&] { theirs = permitted_cpus(); });
+  workers.finish(1);
+  const cpu_set_t ours = permitted_cpus();
+  const bool has_threads = workers.threads() == 1;
+  workers.finish();
+  CPU_AND(&shared, &theirs, &ours);
+  if (has_threads && !CPU_EQUAL(&theirs, &ours)) {  // it was a thread that did it
+    CHECK(CPU_COUNT(&shared) == 0);
+    CHECK(CPU_COUNT(&theirs) + CPU_COUNT(&ours) == CPU_COUNT(&before));
+  }
+  const cpu_set_t after = permitted_cpus();
+  CHECK(CPU_EQUAL(&before, &after));
+}
+
+TEST_CASE("CPUs are dealt out", "[workers]") {
+  const cpu_set_t permitted = permitted_cpus();
+  for (std::size_t count : {1, 2, 3, 100}) {
+    const auto parts = dealt_out(permitted, count);
+    REQUIRE(parts.size() == count);
+    CHECK(CPU_COUNT(&parts[0]) > 0);
+    int all = 0;
+    for (const cpu_set_t& each : parts) all += CPU_COUNT(&each);
+    CHECK(all == CPU_COUNT(&permitted));
+  }
 }
