@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "capture/maps.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdio>
@@ -50,7 +52,8 @@ KernelImage::Map ring_map(std::size_t ring_bytes) {
   KernelImage::Map ring;
   ring.name = "news";
   ring.type = BPF_MAP_TYPE_RINGBUF;
-  ring.entries = static_cast<std::uint32_t>(std::bit_ceil(std::max<std::size_t>(ring_bytes, 4096)));
+  const std::size_t page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));  // the kernel wants whole ones
+  ring.entries = static_cast<std::uint32_t>(std::bit_ceil(std::max(ring_bytes, page_bytes)));
   return ring;
 }
 
