@@ -20,8 +20,8 @@ constexpr int kMostWaits = 8;            // for one that is written to without e
 
 }  // namespace
 
-PeakWatch::PeakWatch(EventLoop& loop, Tracer& tracer, Ledger& ledger, Accountant& accountant)
-    : loop_(loop), tracer_(tracer), ledger_(ledger), accountant_(accountant), start_ns_(monotonic_now_ns()) {
+PeakWatch::PeakWatch(EventLoop& loop, Tracer& tracer, Ledger& ledger, Accountant& accountant, std::int64_t free_ns)
+    : loop_(loop), tracer_(tracer), ledger_(ledger), accountant_(accountant), physical_(free_ns), start_ns_(monotonic_now_ns()) {
   tracer_.want_peak_above(kFirstPeakBytes);
 }
 

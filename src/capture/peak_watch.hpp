@@ -15,7 +15,8 @@ namespace duct_bpf {
 class PeakWatch {
  public:
   // From now on the tracer tells of maxima. All of them have to outlive this.
-  PeakWatch(EventLoop& loop, Tracer& tracer, Ledger& ledger, Accountant& accountant);
+  // `free_ns`: as of PhysicalMemory.
+  PeakWatch(EventLoop& loop, Tracer& tracer, Ledger& ledger, Accountant& accountant, std::int64_t free_ns = PhysicalMemory::kFreeNs);
 
   void on_peak();                // the ledger has seen a PeakEvent
   void on_sample(bool always);   // before a sample is taken; `always`: whatever it costs

@@ -46,7 +46,7 @@ std::optional<PhysicalMemory::Sums> sums_of(const ProcReader& proc, pid_t pid) {
 
 }  // namespace
 
-PhysicalMemory::PhysicalMemory() : has_proc_(bool(proc_.open())) {}
+PhysicalMemory::PhysicalMemory(std::int64_t free_ns) : has_proc_(bool(proc_.open())), free_ns_(free_ns) {}
 
 std::int64_t PhysicalMemory::price_ns(const Run& run) const {
   return std::max(static_cast<std::int64_t>(run.processes) * kSmallProcessNs, price_ns(run.rss_bytes));
@@ -58,13 +58,13 @@ std::int64_t PhysicalMemory::earned_ns(const Run& run) {
 
 bool PhysicalMemory::may_read(const Run& run) const {
   std::int64_t price = price_ns(run);
-  return spent_ns_ + price <= kFreeNs + earned_ns(run) ||
+  return spent_ns_ + price <= free_ns_ + earned_ns(run) ||
          (spent_ns_ < price / 4 && price <= static_cast<std::int64_t>(run.cpu_ns / 4));
 }
 
 bool PhysicalMemory::may_glance(const Run& run) const {
   std::int64_t price = price_ns(run);
-  return price <= kGlanceNs && spent_ns_ + price <= (kFreeNs + earned_ns(run)) / 5;
+  return price <= kGlanceNs && spent_ns_ + price <= (free_ns_ + earned_ns(run)) / 5;
 }
 
 std::optional<PhysicalMemory::Sums> PhysicalMemory::read(ProcessTree& tree) {

@@ -15,7 +15,9 @@ namespace duct_bpf {
 
 class PhysicalMemory {
  public:
-  PhysicalMemory();
+  static constexpr std::int64_t kFreeNs = 20'000'000;
+  // `free_ns`: of CPU time, that all readings may take in any case.
+  explicit PhysicalMemory(std::int64_t free_ns = kFreeNs);
   // What a reading is weighed against.
   struct Run {
     std::size_t processes = 0;
@@ -28,10 +30,10 @@ class PhysicalMemory {
     return static_cast<std::int64_t>(1.25 * ns_per_byte_ * static_cast<double>(rss_bytes));  // or rather less
   }
   std::int64_t price_ns(const Run& run) const;
-  // False where all readings with one more, at the price of the last, would take more than 20 ms and beyond that 1 % of
+  // False where all readings with one more, at the price of the last, would take more than `free_ns` and beyond that 1 % of
   // the time or a tenth of the tree's CPU time. The first that is worth while may take a quarter of that CPU time.
   bool may_read(const Run& run) const;
-  bool has_earned(const Run& run) const { return spent_ns_ + price_ns(run) <= earned_ns(run); }  // without the 20 ms
+  bool has_earned(const Run& run) const { return spent_ns_ + price_ns(run) <= earned_ns(run); }  // without what is free
   // The same of one that is made on the off-chance: it has to cost less than a millisecond, and leave most of what all may
   // cost to better moments.
   bool may_glance(const Run& run) const;
@@ -49,11 +51,11 @@ class PhysicalMemory {
 
  private:
   static std::int64_t earned_ns(const Run& run);
-  static constexpr std::int64_t kFreeNs = 20'000'000, kGlanceNs = 1'000'000, kSmallProcessNs = 40'000;
+  static constexpr std::int64_t kGlanceNs = 1'000'000, kSmallProcessNs = 40'000;
   static constexpr std::size_t kMostForFaults = 100;  // 10 us each
   ProcReader proc_;
   bool has_proc_;
-  std::int64_t spent_ns_ = 0;
+  std::int64_t free_ns_, spent_ns_ = 0;
   std::uint64_t touched_bytes_ = 0;
   static constexpr std::uint64_t kTellingBytes = 64 << 20;  // below, the files of /proc cost more than the pages
   double ns_per_byte_ = 0.011;  // of the last reading

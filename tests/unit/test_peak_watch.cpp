@@ -65,7 +65,8 @@ struct Watched : Scene {
   int readings = 0, stop_at_look = 0;
   std::optional<std::uint64_t> last_pss;
   std::function<void()> at_look;  // before the tree is brought up to date; a look after that may read, or wait
-  PeakWatch watch{loop, tracer, ledger, accountant};
+  // However long this process takes to read, which with sanitizers is many milliseconds.
+  PeakWatch watch{loop, tracer, ledger, accountant, 500 * static_cast<std::int64_t>(kMs)};
 };
 
 // As many page faults as there are pages.
