@@ -21,7 +21,7 @@ void ExitSweep::later(std::uint64_t delay_ns) {
 void ExitSweep::sweep() {
   std::uint64_t delay_ns = std::exchange(delay_ns_, 0);
   ledger_.drain();
-  bool storm = ledger_.ended() - ended_before_ >= kStormExits;
+  bool storm = (ledger_.ended() - ended_before_) * kStormDelayNs >= kStormExits * std::max(delay_ns, kDelayNs);
   bool waiting = ledger_.sweep(!storm);
   ended_before_ = ledger_.ended();
   swept_(storm);

@@ -24,7 +24,7 @@ class ExitSweep {
   static constexpr std::uint64_t kMillisecond = 1'000'000;
   static constexpr std::uint64_t kDelayNs = 5 * kMillisecond, kStormDelayNs = 20 * kMillisecond, kSlowestNs = 100 * kMillisecond;
   // In a storm the tree's own forks and exits end those before them: to be told of each few milliseconds would cost it more.
-  static constexpr std::uint64_t kStormExits = 16;
+  static constexpr std::uint64_t kStormExits = 16;  // in kStormDelayNs
 
   void later(std::uint64_t delay_ns);
   void sweep();

@@ -136,16 +136,30 @@ TEST_CASE("the looks of a storm are 20 ms apart, whatever they find") {
 
 TEST_CASE("fewer ends are no storm, nor are many that the look before has ended") {
   Sweeps scene;
-  scene.end(15);
+  scene.end(3);  // in 5 ms: as 12 in 20
   scene.tracer.at_rest = {exit_news()};
   for (Key key = 50; key < 70; key++) scene.tracer.at_rest.push_back(end_news(key));
   scene.exit_and_tell();
   REQUIRE(scene.look());
-  CHECK(scene.ledger.ended() == 35);
+  CHECK(scene.ledger.ended() == 23);
   CHECK(scene.tracer.exits_wanted == 1);
-  scene.end(15);
+  scene.end(3);
   REQUIRE(scene.look());
   CHECK(scene.tracer.exits_wanted == 2);
+  CHECK(scene.looks_no_more());
+}
+
+TEST_CASE("a storm is told by its rate") {
+  Sweeps scene;
+  scene.end(3);
+  scene.exit_and_tell();
+  scene.end(1);  // the fourth in 5 ms
+  REQUIRE(scene.look());
+  CHECK(scene.tracer.exits_wanted == 0);
+  scene.end(15);
+  REQUIRE(scene.look());
+  CHECK(scene.looks[1].distance_ns >= 20 * kMs);
+  CHECK(scene.tracer.exits_wanted == 1);
   CHECK(scene.looks_no_more());
 }
 
