@@ -127,7 +127,7 @@ static __always_inline bool is_to_be_adopted(struct task_struct *task)
 	return false;
 }
 
-/* `parent`, `child`: addresses of their tasks. `parent_slot`: NULL, it is not in the ledger. */
+/* Addresses: of their tasks. `parent_slot`: NULL, it is not in the ledger. */
 SHARED int take_child(u64 parent_address, u64 parent_key, u64 child_address, struct group_slot *parent_slot)
 {
 	struct task_struct *parent = TASK(parent_address), *child = TASK(child_address);

@@ -3,8 +3,6 @@
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,7 +13,6 @@
 #include <set>
 
 #include "capture/kernel_support.hpp"
-#include "capture/os_error.hpp"
 #include "capture/root_cache.hpp"
 
 namespace duct_bpf {

@@ -3,13 +3,16 @@
 // takes a few milliseconds, and the kernel's types if these are not in the cache. The result is the same until kernel or object change.
 #pragma once
 
+#include <cstddef>
+#include <optional>
+#include <span>
+
 #include "capture/btf_cache.hpp"
 #include "capture/kernel_image.hpp"
-#include "duct_bpf/error.hpp"
 
 namespace duct_bpf {
 
-// `facts`: the types that the object needs, and BTF ids. Errors: 0 or -errno of libbpf in *error, which has said more to its log.
+// `facts`: the types that the object needs, and BTF ids. Empty: -errno in *error, and libbpf's log says more.
 std::optional<KernelImage> link(std::span<const std::byte> object, const KernelBtf& facts, int* error);
 
 }  // namespace duct_bpf
