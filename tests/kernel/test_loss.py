@@ -40,13 +40,13 @@ class Loss(harness.DuctTest):
         self.assertEqual(sum(p.get("exit_code") == 3 for p in run.processes), count)
 
     def test_tiny_ring_samples(self):
-        # The news of the one look that there is at the sleepers (peaks of memory would bring others) fill the ring five times.
+        # The news of a look at the sleepers fill the ring five times, and there are two looks (peaks of memory would bring others).
         count = 300
-        run = self.exact("--ring-size", "4K", "--memory", "sampled", "--sample-interval", "2", "--report-interval", "2", "--", "sh", "-c",
-                         f"for i in $(seq {count}); do sleep 3.5 & done; wait")
-        full = [report for report in run.usage if report["totals"]["processes"] == count + 1]
-        self.assertEqual(len(full), 1, "one report of all")
-        sleepers = [process for process in full[0]["processes"].values() if process["cmd"] == "sleep 3.5"]
+        run = self.exact("--ring-size", "4K", "--memory", "sampled", "--sample-interval", "1.5", "--report-interval", "1.5", "--", "sh", "-c",
+                         f"for i in $(seq {count}); do sleep 3.4 & done; wait")
+        full = [report for report in run.usage if report["totals"]["processes"] == count + 1 and report["num_samples"]]
+        self.assertTrue(full, "a report of all, while they live")
+        sleepers = [process for process in full[0]["processes"].values() if process["cmd"] == "sleep 3.4"]
         self.assertEqual(len(sleepers), count)
         for process in sleepers:
             self.assertGreater(process["rss"], 100 << 10)
