@@ -271,6 +271,16 @@ struct cpu_peak {
 	u64 window_pages; /* ... in which this was the maximum */
 };
 
+/* A child of the tracer, as `arm` finds it: the command, which waits to be told to go on. */
+struct found_child {
+	u64 next;   /* where to go on looking: a place in the list of children */
+	u64 key;    /* 0: none yet */
+	u64 leader; /* address of its task */
+	u64 cpu_ns; /* that it has used */
+	s32 pid;    /* wanted, in the tracer's pid namespace; 0: none */
+	s32 pid_ns; /* in its own */
+};
+
 /* Counters and switches; mapped into user space. Counters only grow. */
 struct counters {
 	u64 forks;

@@ -160,13 +160,12 @@ SHARED int take_child(u64 parent_address, u64 parent_key, u64 child_address, str
 		slot->info.ppid = parent_slot->info.pid;
 		slot->info.depth = parent_slot->info.depth + 1;
 		slot->info.flags = parent_slot->info.flags & PROC_FOREIGN;
-	} else { /* the command, or a child of a process that is about to be adopted */
+	} else { /* a child of a process that is about to be adopted */
 		int own;
 
 		slot->info.ppid = pid_number(READ(parent, group_leader, thread_pid), &own);
 	}
-	if (parent_key == tracer_key || (u64)mm == (u64)READ(parent, mm)) {
-		/* Shares memory with its parent, or is the tracer's own copy: neither is memory of its image. */
+	if ((u64)mm == (u64)READ(parent, mm)) { /* the parent's, not memory of its image */
 		slot->info.flags |= PROC_BORROWED_MM;
 		slot->lender = parent_slot && parent_slot->info.flags & PROC_BORROWED_MM ? parent_slot->lender : parent_key;
 	} else {
@@ -191,15 +190,11 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	if (closed)
 		return 0;
 	slot = bpf_map_lookup_elem(&groups, &key);
-	if (!slot && !(key == tracer_key && expect_command) && !(adopts && adopting && is_to_be_adopted(parent)))
+	if (!slot && !(adopts && adopting && is_to_be_adopted(parent)))
 		return 0;
 	is_thread = READ(child, signal) == signal;
 	if (!slot) {
-		if (is_thread)
-			return 0;
-		if (key == tracer_key)
-			expect_command = 0; /* the tracer forks nothing else */
-		return take_child(parent_address, key, child_address, NULL);
+		return is_thread ? 0 : take_child(parent_address, key, child_address, NULL);
 	}
 	if (is_thread) {
 		u64 threads = READ(signal, nr_threads);
@@ -467,8 +462,29 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /*
- * Run by the tracer once on each CPU. Learns who the tracer is, by task and not by number; and where this CPU's copy of
- * per-CPU variables lies, told from a variable of our own.
+ * The command is forked while the programs are loaded, and gets into the ledger by the tracer, as it is before it goes on. Who it is, by
+ * task: the child of the present one that has the number wanted. Looks at one of them, the latest first.
+ */
+static __always_inline void find_command(struct task_struct *parent)
+{
+	struct list_head *place = (struct list_head *)command.next;
+	struct task_struct *child;
+
+	if (!place)
+		place = READ_BY_HELPER(parent, children.prev);
+	command.next = (u64)READ_BY_HELPER(place, prev);
+	child = TASK((u64)place - bpf_core_field_offset(struct task_struct, sibling));
+	if (number_for_tracer(READ(child, thread_pid)) != command.pid)
+		return;
+	pid_number(READ(child, thread_pid), &command.pid_ns);
+	command.leader = (u64)child;
+	command.cpu_ns = READ(child, se.sum_exec_runtime);
+	command.key = group_key(child);
+}
+
+/*
+ * Run by the tracer, once on each CPU. Learns who the tracer is, by task and not by number; and where this CPU's copy of
+ * per-CPU variables lies, told from a variable of our own. Then, to find the command.
  */
 SEC("duct_raw_tp")
 int arm(void *ctx __attribute__((unused)))
@@ -485,6 +501,10 @@ int arm(void *ctx __attribute__((unused)))
 		bpf_probe_read_kernel(&tracer_pid_space, sizeof(tracer_pid_space),
 				      pid_numbers(READ(task, thread_pid)) + (u64)tracer_pid_level * 16 + 8);
 		tracer_user_ns = (u64)READ(task, real_cred, user_ns);
+		return 0;
+	}
+	if (command.pid) {
+		find_command(task);
 		return 0;
 	}
 	if (!here || cpu >= ABI_EXACT_RSS_CPUS)

@@ -100,7 +100,7 @@ __noinline int end_group(u64 task)
 	 * Freed since, and another's by now: what was read may be anybody's. Asked before the slot is deleted, as the
 	 * event of its end holds a task back until then: after that nothing does, and what was read is good all the same.
 	 */
-	is_another = (u64)READ(leader, signal) != (u64)signal || READ(leader, start_boottime) != end.info.start_ns;
+	is_another = group_key(leader) != key;
 	followed = slot->followed;
 	if (!delete_group(key)) /* whoever deletes the slot sends the record: once */
 		return 0;

@@ -17,6 +17,10 @@ typedef struct {
 	long counter;
 } atomic_long_t;
 
+struct list_head {
+	struct list_head *prev;
+};
+
 struct pid_namespace;
 
 struct upid {
@@ -169,6 +173,8 @@ struct task_struct {
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
+	struct list_head children;
+	struct list_head sibling;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	u64 utime;

@@ -36,18 +36,6 @@ static __always_inline bool is_from_process(u32 number, u64 info, struct task_st
 	return info != INFO_KERNEL && (code == CODE_USER || code == CODE_QUEUE || code == CODE_TKILL);
 }
 
-/* The sender's number in the tracer's pid namespace; 0: it has none there. */
-static __always_inline int sender_pid(struct task_struct *leader)
-{
-	struct {
-		int number;
-		struct pid_namespace *space;
-	} at = {}; /* struct upid: see pid_number. One of a lower level has none here, and what is read is no address of ours. */
-
-	bpf_probe_read_kernel(&at, sizeof(at), (const char *)pid_numbers(READ(leader, thread_pid)) + (u64)tracer_pid_level * 16);
-	return at.space == (struct pid_namespace *)tracer_pid_space ? at.number : 0;
-}
-
 SEC("duct_raw_tp/signal_generate")
 int on_signal(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -90,7 +78,7 @@ int on_signal(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	leader = READ(sender, group_leader);
 	last->flags |= SENDER_KNOWN;
-	last->pid = sender_pid(leader);
+	last->pid = number_for_tracer(READ(leader, thread_pid));
 	last->uid = READ(sender, real_cred, uid.val);
 	bpf_probe_read_kernel(last->comm, sizeof(last->comm), &leader->comm);
 	return 0;

@@ -59,6 +59,18 @@ static __always_inline int pid_number(struct pid *pid, int *own)
 	return seen;
 }
 
+/* The same of any process of the machine; 0: it has none there. */
+static __always_inline int number_for_tracer(struct pid *pid)
+{
+	struct {
+		int number;
+		struct pid_namespace *space;
+	} at = {}; /* struct upid. One of a lower level has none here, and what is read is no address of ours. */
+
+	bpf_probe_read_kernel(&at, sizeof(at), pid_numbers(pid) + (u64)tracer_pid_level * 16);
+	return at.space == (struct pid_namespace *)tracer_pid_space ? at.number : 0;
+}
+
 static __always_inline long task_state(struct task_struct *task)
 {
 	if (bpf_core_field_exists(task->__state))

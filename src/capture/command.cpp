@@ -155,7 +155,7 @@ Error missing_interpreter(const std::string& path) {
   return Error{ErrorCode::not_found, path + ": cannot be run: " + what + " does not exist", ""};
 }
 
-Error explain(const CommandPlan& plan, const std::string& path, const Failure& failure) {
+Error explain(const Failure& failure, const std::string& path, const std::string& user) {
   switch (failure.stage) {
     case Stage::session:
       return os_error("cannot start a session for the command", failure.error);
@@ -164,7 +164,7 @@ Error explain(const CommandPlan& plan, const std::string& path, const Failure& f
     case Stage::stdio:
       return os_error("cannot connect the command's streams", failure.error);
     case Stage::user:
-      return os_error("cannot become user " + plan.user->name, failure.error);
+      return os_error("cannot become user " + user, failure.error);
     case Stage::shell:
       return os_error("/bin/sh, to run " + path, failure.error, ErrorCode::not_runnable);
     case Stage::exec:
@@ -207,7 +207,7 @@ Result<std::string> find_command(const std::string& word) {
   return denied ? not_runnable(word, EACCES) : not_found(word);
 }
 
-Result<Command> Command::spawn(const CommandPlan& plan) {
+Result<Command> Command::prepare(const CommandPlan& plan) {
   if (plan.argv.empty()) return Error{ErrorCode::usage, "no command was given", ""};
   Image image{plan, plan.path, make_environment(plan), {}, {}, {}};
   if (image.path.empty()) {
@@ -240,31 +240,37 @@ Result<Command> Command::spawn(const CommandPlan& plan) {
   theirs.reset();
   if (pid < 0) return os_error("cannot start a process for the command", fork_error);
 
-  const auto abandon = [&](Error error) {
-    ours.reset();  // the child takes that as the end
-    wait_for(pid);
-    return error;
-  };
+  Command command(pid, std::move(ours), plan, image.path);
   // Not <sys/pidfd.h>: that of glibc 2.36 cannot be linked from C++. The descriptor is close-on-exec by
   // itself.
-  Command command(pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))));
-  if (!command.pidfd_) return abandon(os_error("cannot open a descriptor of the command", errno));
-  if (plan.before_exec) {
-    auto ready = plan.before_exec(pid);
-    if (!ready) return abandon(ready.error());
-  }
+  command.pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!command.pidfd_) return os_error("cannot open a descriptor of the command", errno);
+  return command;
+}
+
+Command::~Command() {
+  if (!channel_) return;
+  channel_.reset();  // the child takes that as the end
+  wait_for(pid_);
+}
+
+Result<void> Command::start() {
   const char go = 1;
-  ::send(ours.get(), &go, 1, MSG_NOSIGNAL);
+  ::send(channel_.get(), &go, 1, MSG_NOSIGNAL);
   Failure failure{};
   ssize_t got = 0;
-  do got = ::recv(ours.get(), &failure, sizeof failure, 0);
+  do got = ::recv(channel_.get(), &failure, sizeof failure, 0);
   while (got < 0 && errno == EINTR);
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
-  if (got == sizeof failure) return abandon(explain(plan, image.path, failure));
+  channel_.reset();
+  if (got == sizeof failure) {
+    wait_for(pid_);
+    return explain(failure, path_, user_);
+  }
   // A child that was killed before its exec looks the same; reap() will tell.
-  command.exec_time_ns_ = std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-  return command;
+  exec_time_ns_ = std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  return {};
 }
 
 Result<int> Command::reap(rusage* usage) {

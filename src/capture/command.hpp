@@ -7,7 +7,6 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,15 +34,19 @@ struct CommandPlan {
   // What we inherited, from before we changed anything (Signals keeps both).
   sigset_t original_mask = current_signal_mask();
   sigset_t original_ignored = current_ignored_signals();
-  // Called with the pid while the child waits, so that it can be tracked from its first step; an Error ends
-  // it.
-  std::function<Result<void>(pid_t)> before_exec;
 };
 
 class Command {
  public:
-  // Returns once the exec has succeeded. Errors: not_found, not_runnable (nothing was run), usage, system.
-  static Result<Command> spawn(const CommandPlan& plan);
+  // A child that makes itself ready and waits, so that it can be tracked from its first step. Errors: not_found, not_runnable, usage,
+  // system.
+  static Result<Command> prepare(const CommandPlan& plan);
+  Command(Command&&) = default;
+  Command& operator=(Command&&) = delete;
+  ~Command();  // one that was not started is over, and has run nothing
+
+  // Returns once the exec has succeeded. Errors: not_found, not_runnable, system; nothing was run. Once.
+  Result<void> start();
 
   pid_t pid() const { return pid_; }
   int pidfd() const { return pidfd_.get(); }                   // readable when it has ended
@@ -53,9 +56,12 @@ class Command {
   Result<int> reap(rusage* usage = nullptr);
 
  private:
-  Command(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+  Command(pid_t pid, Fd channel, const CommandPlan& plan, std::string path)
+      : pid_(pid), channel_(std::move(channel)), path_(std::move(path)), user_(plan.user ? plan.user->name : "") {}
   pid_t pid_ = -1;
+  Fd channel_;  // to the child that waits; none: it has been started
   Fd pidfd_;
+  std::string path_, user_;  // to explain a failure
   std::int64_t exec_time_ns_ = 0;
   std::optional<int> status_;
 };

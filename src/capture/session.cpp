@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A run from its start to its records: tracer, command, loop, end. The order of the start matters: everything that can
-// refuse to work does so before the command is run, and the tracer is attached before the command is forked.
+// refuse to work does so before the command is run, and the tracer is attached before the command goes on to its exec.
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -63,6 +63,7 @@ class Session final : public LedgerListener {
   Result<void> leave_privilege_to_loader();
   Result<void> renounce();
   void create_files();
+  Result<void> fork_command();
   Result<void> plan_command();
   Result<void> start_command();
   Result<void> start_attached();
@@ -198,7 +199,15 @@ void Session::create_files() {
   if (!made) say(LogLevel::error, made.error().message + "; the command runs without records");
 }
 
-// All about the command that can be told without the tracer.
+// The command as a child of ours that waits. It needs no tracer: this goes on beside the loading.
+Result<void> Session::fork_command() {
+  if (auto planned = plan_command(); !planned) return planned;
+  auto command = Command::prepare(plan_);
+  if (!command) return command.error();
+  command_.emplace(std::move(*command));
+  return {};
+}
+
 Result<void> Session::plan_command() {
   plan_.argv = options_.command;
   plan_.path = command_path_;
@@ -226,20 +235,18 @@ Result<void> Session::start_command() {
   }
   if (options_.on_tracer_death == TracerDeath::is_killed) {
     if (auto guarded = guard_.start(*tracer_); !guarded) return guarded;
-    if (auto planned = plan_command(); !planned) return planned;
   }
-  plan_.before_exec = [this](pid_t) {
-    say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
-    if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
-    return renounce();
-  };
-  tracer_->expect_command();
-  start_wall_ns_ = now_ns();
-  start_monotonic_ns_ = monotonic_now_ns();
+  if (!command_)
+    if (auto forked = fork_command(); !forked) return forked;
+  say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
+  if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
+  auto start_boot_ns = tracer_->take_command(command_->pid());
+  if (!start_boot_ns) return start_boot_ns.error();
+  if (auto renounced = renounce(); !renounced) return renounced;
+  start_wall_ns_ = ledger_->tree().wall_ns(*start_boot_ns);
+  start_monotonic_ns_ = monotonic_now_ns() - (boot_now_ns() - *start_boot_ns);
   accountant_->start_at(start_wall_ns_);
-  auto command = Command::spawn(plan_);
-  if (!command) return command.error();
-  command_.emplace(std::move(*command));
+  if (auto started = command_->start(); !started) return started;
   exec_monotonic_ns_ = command_->exec_time_ns();
   tracer_->command_started(command_->pid(), options_.command, command_path_);
   streams_.start();
@@ -534,11 +541,11 @@ Result<Outcome> Session::run() {
   if (auto ready = prepare(); !ready) return ready.error();
   if (auto left = leave_privilege_to_loader(); !left) return left.error();
   create_files();
-  // The guard is to be a copy of us before there is a terminal, which it would hold open.
-  if (!options_.attach_pid && options_.on_tracer_death != TracerDeath::is_killed) {
-    if (auto planned = plan_command(); !planned) {
+  // Not where it would be adopted; and the guard is to be a copy of us before there is a terminal, which it would hold open.
+  if (!options_.attach_pid && options_.mode != SessionMode::current_session && options_.on_tracer_death != TracerDeath::is_killed) {
+    if (auto forked = fork_command(); !forked) {
       files_.remove();
-      return planned.error();
+      return forked.error();
     }
   }
   if (auto loaded = take_tracer(loading.take()); !loaded) {

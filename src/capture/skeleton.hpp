@@ -14,6 +14,7 @@ using u64 = unsigned long long;
 using duct_bpf::abi::counters;
 using duct_bpf::abi::cpu_looks;
 using duct_bpf::abi::cpu_peak;
+using duct_bpf::abi::found_child;
 using duct_bpf::abi::group_slot;
 using duct_bpf::abi::news_process;
 using duct_bpf::abi::tree_memory;

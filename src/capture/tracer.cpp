@@ -20,6 +20,7 @@
 #include "abi.h"
 #include "capture/bpf_calls.hpp"
 #include "capture/btf_cache.hpp"
+#include "capture/command_entry.hpp"
 #include "capture/fd.hpp"
 #include "capture/kernel_image.hpp"
 #include "capture/kernel_side.hpp"
@@ -66,7 +67,7 @@ class KernelTracer final : public Tracer {
   Result<void> open(const TracerConfig& config);
 
   void close() override { __atomic_store_n(&state_->closed, 1u, __ATOMIC_SEQ_CST); }
-  void expect_command() override { state_->expect_command = 1; }
+  Result<std::int64_t> take_command(pid_t pid) override;
   Result<std::uint64_t> adopt_session() override { return adopt(0); }
   Result<std::uint64_t> adopt_process(pid_t pid) override { return adopt(pid); }
   void prepare_samples() override { side_->start_late(); }
@@ -132,6 +133,7 @@ class KernelTracer final : public Tracer {
   std::uint64_t max_live_ = 0, highs_taken_ = 0;  // as of the last take_memory_looks
   unsigned cpus_ = 1;
   std::optional<SpilledNews> spilled_;
+  std::optional<abi::news_fork> command_news_;  // that nobody has heard of
 };
 
 Result<void> KernelTracer::open(const TracerConfig& config) {
@@ -283,6 +285,14 @@ int KernelTracer::run_program(const char* program, std::uint32_t* answer) {
   return error;
 }
 
+Result<std::int64_t> KernelTracer::take_command(pid_t pid) {
+  auto news = enter_command(*state_, side_->map("groups"), pid, [this] { return run_program("arm"); });
+  if (!news) return news.error();
+  command_news_ = *news;
+  max_live_ = std::max<std::uint64_t>(max_live_, state_->counters.live);
+  return static_cast<std::int64_t>(news->start_ns);
+}
+
 bool KernelTracer::end_exits() {
   // Those that are not at rest go to the end of the queue: after a while in which none was ended, the rest is left.
   bool waiting = false;
@@ -320,6 +330,7 @@ void KernelTracer::read_ring(const Sink& sink) {
 }
 
 void KernelTracer::drain(const Sink& sink) {
+  if (auto news = std::exchange(command_news_, std::nullopt)) sink(std::as_bytes(std::span(&*news, 1)));
   read_ring(sink);
   if (spilled_->collect()) read_ring(sink);  // what came before the last of them
   spilled_->hand_out_all(sink);

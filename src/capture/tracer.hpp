@@ -71,8 +71,9 @@ class Tracer {
   // What libbpf and the kernel's verifier had to say while the last load went on.
   static const std::string& log();
 
-  // The next child that this process forks is the root of the tree.
-  virtual void expect_command() = 0;
+  // `pid`, a child that the calling thread has forked, and which waits for its exec, is the root of the tree. Its start on the boot clock, as
+  // if it had not waited.
+  virtual Result<std::int64_t> take_command(pid_t pid) = 0;
   // For tracers that do not learn it from the kernel: the command runs; it has ended, and is about to be reaped.
   virtual void command_started(pid_t, const std::vector<std::string>& /*argv*/, const std::string& /*exe*/) {}
   virtual void command_ended() {}

@@ -11,7 +11,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "capture/command.hpp"
+#include "spawn.hpp"
 
 using namespace duct_bpf;
 
@@ -46,7 +46,7 @@ struct Ran {
 Ran run_plan(CommandPlan plan) {
   Fd out(::memfd_create("out", MFD_CLOEXEC));
   plan.stdout_fd = out.get();
-  auto command = Command::spawn(plan);
+  auto command = spawn(plan);
   if (!command) return {command.error().message, -1};
   auto status = command->reap();
   REQUIRE(status);
@@ -102,7 +102,7 @@ TEST_CASE("commands are found as a shell finds them") {
 TEST_CASE("exit status, signal, pidfd, times") {
   CHECK(WEXITSTATUS(run_shell("exit 42").status) == 42);
   CHECK(WTERMSIG(run_shell("kill -9 $$").status) == SIGKILL);
-  auto command = Command::spawn(plan_of({"sleep", "0.05"}));
+  auto command = spawn(plan_of({"sleep", "0.05"}));
   REQUIRE(command);
   CHECK(command->exec_time_ns() > 0);
   pollfd ended{command->pidfd(), POLLIN, 0};
@@ -138,7 +138,7 @@ TEST_CASE("streams may trade places") {
   const int saved = ::fcntl(2, F_DUPFD_CLOEXEC, 100);
   Fd second(::open((dir.path + "/2").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   ::dup2(second.get(), 2);
-  auto command = Command::spawn(plan);
+  auto command = spawn(plan);
   ::dup2(saved, 2);
   ::close(saved);
   REQUIRE(command);
@@ -186,16 +186,16 @@ TEST_CASE("what cannot be run says why") {
   const auto script = dir.file("script", "#!/no/such/interpreter -x\n", 0755);
   const auto binary = dir.file("binary", std::string("\x7f") + "ELF\x01\x02\x03", 0755);
   const auto bare = dir.file("bare", "echo bare $0 $1\n", 0755);
-  auto bad = Command::spawn(plan_of({script}));
+  auto bad = spawn(plan_of({script}));
   REQUIRE_FALSE(bad);
   CHECK(bad.error().code == ErrorCode::not_found);
   CHECK(bad.error().message.find("'/no/such/interpreter'") != std::string::npos);
-  auto none = Command::spawn(plan_of({"no-such-command-1"}));
+  auto none = spawn(plan_of({"no-such-command-1"}));
   REQUIRE_FALSE(none);
   CHECK(none.error().code == ErrorCode::not_found);
   auto folder = plan_of({"x"});
   folder.path = dir.path;
-  auto denied = Command::spawn(folder);
+  auto denied = spawn(folder);
   REQUIRE_FALSE(denied);
   CHECK(denied.error().code == ErrorCode::not_runnable);
   CHECK(denied.error().message == dir.path + ": Permission denied");
@@ -204,29 +204,24 @@ TEST_CASE("what cannot be run says why") {
   CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);                 // no child was left behind
 }
 
-TEST_CASE("before_exec comes before the command, and can call it off") {
+TEST_CASE("the command waits until it is started, and runs nothing if it is not") {
   TempDir dir;
-  auto plan = plan_of({"touch", dir.path + "/ran"});
-  pid_t told = 0;
-  plan.before_exec = [&](pid_t pid) -> Result<void> {
-    told = pid;
-    return Error{ErrorCode::no_bpf, "not today", ""};
-  };
-  auto refused = Command::spawn(plan);
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().message == "not today");
-  CHECK(told > 0);
-  CHECK(::access((dir.path + "/ran").c_str(), F_OK) != 0);
+  const std::string ran = dir.path + "/ran";
+  auto plan = plan_of({"touch", ran});
+  {
+    auto waits = Command::prepare(plan);
+    REQUIRE(waits);
+    pollfd ended{waits->pidfd(), POLLIN, 0};
+    CHECK(::poll(&ended, 1, 50) == 0);
+    CHECK(::access(ran.c_str(), F_OK) != 0);
+  }
+  CHECK(::access(ran.c_str(), F_OK) != 0);
   CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
-  plan.before_exec = [&](pid_t pid) -> Result<void> {
-    told = pid;
-    return {};
-  };
-  auto command = Command::spawn(plan);
+  auto command = Command::prepare(plan);
   REQUIRE(command);
-  CHECK(told == command->pid());
+  REQUIRE(command->start());
   REQUIRE(command->reap());
-  CHECK(::access((dir.path + "/ran").c_str(), F_OK) == 0);
+  CHECK(::access(ran.c_str(), F_OK) == 0);
 }
 
 TEST_CASE("environment and user") {

@@ -11,8 +11,8 @@
 #include <memory>
 #include <string>
 
-#include "capture/command.hpp"
 #include "capture/pty.hpp"
+#include "spawn.hpp"
 
 using namespace duct_bpf;
 
@@ -32,7 +32,7 @@ struct Session {
     CommandPlan plan;
     plan.argv = std::move(argv);
     plan.pty_slave = pty.slave();
-    auto spawned = Command::spawn(plan);
+    auto spawned = spawn(plan);
     if (!spawned) FAIL(spawned.error().message);
     command = std::make_unique<Command>(std::move(*spawned));
     REQUIRE(pty.start());
