@@ -33,7 +33,10 @@ enum {
 };
 
 #define END_EXITS_EMPTY 16 /* see end_exits */
-#define ABI_NO_TAIL 1      /* of `tails`: nothing is there */
+/* Places of `tails`. */
+#define ABI_END_EXITS 0
+#define ABI_KEEP_MEMORY 1
+#define ABI_NO_TAIL 2 /* nothing is there */
 #define ABI_RDONLY_CAST 0x0dc7ca57 /* no helper's number: see bpf/read.bpf.h */
 #define ABI_ABSENT (~0ULL) /* a number that was not measured */
 #define ABI_ABSENT_U32 (~0U)

@@ -41,30 +41,24 @@ static __always_inline void note_live(u64 threads)
 
 static const struct group_slot empty_slot;
 
-/* NULL: *error says why. Filled in where it is: the process does not run yet, and the stack has no room for a slot. */
-static __always_inline struct group_slot *new_group(u64 key, long *error)
+/* An empty one. It is filled in where it is: the process does not run yet, and the stack has no room for a slot. Global, as rss_pages_exact. */
+__noinline long insert_group(u64 key)
 {
-	for (int attempt = 0; attempt < BUSY_ATTEMPTS; attempt++) {
-		*error = bpf_map_update_elem(&groups, &key, &empty_slot, BPF_ANY);
-		if (*error != -KERNEL_EBUSY)
-			break;
-	}
-	return *error ? NULL : bpf_map_lookup_elem(&groups, &key);
+	long error = -KERNEL_EBUSY;
+
+	for (int attempt = 0; attempt < BUSY_ATTEMPTS && error == -KERNEL_EBUSY; attempt++)
+		error = bpf_map_update_elem(&groups, &key, &empty_slot, BPF_ANY);
+	if (error == -KERNEL_EBUSY)
+		count(lost_forks_busy);
+	else if (error)
+		count(lost_forks_full);
+	return error;
 }
 
 static __always_inline void reset_gauges(struct process_info *info)
 {
 #define GAUGE(name, unit, help) info->name = ABI_ABSENT;
 #include "metrics.def"
-}
-
-static __always_inline u64 max_present(u64 a, u64 b)
-{
-	if (a == ABI_ABSENT)
-		return b;
-	if (b == ABI_ABSENT)
-		return a;
-	return a > b ? a : b;
 }
 
 static __always_inline void fill_fork(struct news_fork *fork, u64 key, u64 parent_key, struct process_info *info)
@@ -127,29 +121,23 @@ static __always_inline bool is_to_be_adopted(struct task_struct *task)
 	return false;
 }
 
-/* Addresses: of their tasks. `parent_slot`: NULL, it is not in the ledger. */
-SHARED int take_child(u64 parent_address, u64 parent_key, u64 child_address, struct group_slot *parent_slot)
+/* Its key; 0: it is not to be had. Addresses: of their tasks. `parent_slot`: NULL, it is not in the ledger. */
+SHARED u64 take_child(u64 parent_address, u64 parent_key, u64 child_address, struct group_slot *parent_slot)
 {
 	struct task_struct *parent = TASK(parent_address), *child = TASK(child_address);
 	u64 start_ns = READ(child, start_boottime), key = make_key(READ(child, signal), start_ns);
 	struct group_slot *slot;
 	struct mm_struct *mm = READ(child, mm);
-	bool is_alone;
 	u64 number;
-	long error;
 
-	slot = new_group(key, &error);
-	if (!slot) {
-		if (error == -KERNEL_EBUSY)
-			count(lost_forks_busy);
-		else
-			count(lost_forks_full);
+	if (insert_group(key))
 		return 0;
-	}
+	slot = bpf_map_lookup_elem(&groups, &key);
+	if (!slot) /* never */
+		return 0;
 	slot->info.pid = pid_number(READ(child, thread_pid), &slot->info.pid_ns);
 	slot->info.start_ns = start_ns;
 	slot->mm = (u64)mm;
-	is_alone = follow_memory_of(slot);
 	slot->leader = child_address;
 	reset_gauges(&slot->info);
 	slot->info.max_threads = 1;
@@ -168,13 +156,11 @@ SHARED int take_child(u64 parent_address, u64 parent_key, u64 child_address, str
 	if ((u64)mm == (u64)READ(parent, mm)) { /* the parent's, not memory of its image */
 		slot->info.flags |= PROC_BORROWED_MM;
 		slot->lender = parent_slot && parent_slot->info.flags & PROC_BORROWED_MM ? parent_slot->lender : parent_key;
-	} else {
-		set_rss(slot, rss_pages_exact(number_of_mm(slot), is_alone));
 	}
 	number = counted(forks);
 	note_live(1);
 	announce(key, parent_key, slot, wake_flag_of(number));
-	return 0;
+	return key;
 }
 
 SEC("duct_raw_tp/sched_process_fork")
@@ -183,7 +169,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	u64 parent_address = ctx->args[0], child_address = ctx->args[1];
 	struct task_struct *parent = TASK(parent_address), *child = TASK(child_address);
 	struct signal_struct *signal = READ(parent, signal);
-	u64 key = group_key_of(parent, signal);
+	u64 key = group_key_of(parent, signal), child_key;
 	struct group_slot *slot;
 	bool is_thread;
 
@@ -193,12 +179,11 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	if (!slot && !(adopts && adopting && is_to_be_adopted(parent)))
 		return 0;
 	is_thread = READ(child, signal) == signal;
-	if (!slot) {
-		return is_thread ? 0 : take_child(parent_address, key, child_address, NULL);
-	}
 	if (is_thread) {
 		u64 threads = READ(signal, nr_threads);
 
+		if (!slot)
+			return 0;
 		count(live_threads);
 		slot->multithreaded = 1;
 		/* Looked at again: another thread may just have stored its smaller number. */
@@ -207,9 +192,11 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 				*(volatile u64 *)&slot->info.max_threads = threads;
 		return 0;
 	}
-	take_child(parent_address, key, child_address, slot);
-	if (exited_groups())
-		bpf_tail_call(ctx, &tails, 0); /* end_exits */
+	child_key = take_child(parent_address, key, child_address, slot);
+	if (child_key)
+		return leave_memory(ctx, MEMORY_FORKED, child_key);
+	if (exited_groups()) /* which may make room */
+		bpf_tail_call(ctx, &tails, ABI_END_EXITS);
 	return 0;
 }
 
@@ -268,57 +255,28 @@ __noinline int spill_exec(u64 bytes, u64 image_id)
  */
 static __always_inline u64 image_peak(struct group_slot *slot, u64 maxrss)
 {
-	if (maxrss <= slot->maxrss_at_exec && !rss_events)
+	u64 raised; /* all bits, or none */
+
+	if (!rss_events && maxrss <= slot->maxrss_at_exec)
 		return ABI_ABSENT;
-	return (maxrss > slot->maxrss_at_exec && maxrss > slot->peak_pages ? maxrss : slot->peak_pages) << page_shift;
+	raised = (long long)(slot->maxrss_at_exec - maxrss) >> 63;
+	barrier_var(raised);
+	return larger(maxrss & raised, slot->peak_pages) << page_shift;
 }
 
-SEC("duct_raw_tp/sched_process_exec")
-int on_exec(struct bpf_raw_tracepoint_args *ctx)
+/* The news of an exec. `mm`: the new one. */
+static __always_inline void tell_exec(u64 key, struct group_slot *slot, struct mm_struct *mm, struct linux_binprm *bprm)
 {
-	struct task_struct *task = TASK(ctx->args[0]);
-	struct linux_binprm *bprm = (struct linux_binprm *)ctx->args[2];
-	struct signal_struct *signal = READ(task, signal);
-	u64 key = group_key_of(task, signal);
-	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
-	struct mm_struct *mm;
 	struct news_exec *exec;
 	u32 cpu = bpf_get_smp_processor_id();
-	u64 exe_bytes, argv_bytes, start, total, maxrss;
-	bool is_alone;
+	u64 exe_bytes, argv_bytes, start, total;
 	u8 *scratch, *data;
-
-	if (!slot)
-		return 0;
-	count(execs);
-
-	/*
-	 * The old address space is gone; its peak is in signal->maxrss, a maximum over all images. Where the memory was
-	 * the parent's (vfork) or the tracer's it is not the process's own, and only later growth counts.
-	 */
-	maxrss = READ(signal, maxrss);
-	if (!(slot->info.flags & PROC_BORROWED_MM)) {
-		slot->peak_rss_before = max_present(slot->peak_rss_before, image_peak(slot, maxrss));
-		if (memory_by_looks) /* no less than what the old one has had */
-			note_ended_image(beyond(maxrss, slot->peak_pages), beyond(slot->rss_pages, 0));
-	}
-	slot->maxrss_at_exec = maxrss;
-	slot->info.flags &= ~PROC_BORROWED_MM;
-	slot->lender = 0;
-	slot->info.num_execs++;
-	note_foreign(slot, task);
-	mm = READ(task, mm);
-	slot->mm = (u64)mm;
-	is_alone = follow_memory_of(slot);
-	slot->leader = (u64)task; /* a non-leader that execs takes the leader's place */
-	drop_high(slot);
-	set_rss(slot, rss_pages_exact(number_of_mm(slot), is_alone));
 
 	scratch = bpf_map_lookup_elem(&exec_scratch, &cpu);
 	if (!scratch) { /* a CPU that came after the start */
 		slot->info.image_id = 0;
 		count(lost_argv);
-		return 0;
+		return;
 	}
 	((struct exec_scratch_head *)scratch)->sequence++;
 	slot->info.image_id = (u64)(cpu + 1) << 40 | ((struct exec_scratch_head *)scratch)->sequence;
@@ -350,26 +308,69 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	exec->argv_bytes = argv_bytes;
 	total = sizeof(*exec) + exe_bytes + argv_bytes;
 	if (total > sizeof(*exec) + ABI_EXE_BYTES + max_argv_bytes) /* cannot be; the verifier has to see it */
-		return 0;
+		return;
 	fill_header(&exec->header, NEWS_EXEC, total);
 	if (bpf_ringbuf_output(&news, exec, total, wake_flag(total)))
 		spill_exec(total, exec->image_id);
+}
+
+/*
+ * The old address space is gone; its peak is in signal->maxrss, a maximum over all images. Where the memory was
+ * the parent's (vfork) or the tracer's it is not the process's own, and only later growth counts.
+ */
+SHARED int end_image(struct group_slot *slot, u64 maxrss)
+{
+	if (!slot) /* as in set_rss */
+		return 0;
+	if (!(slot->info.flags & PROC_BORROWED_MM)) {
+		slot->peak_rss_before = larger(slot->peak_rss_before, image_peak(slot, maxrss));
+		if (memory_by_looks) /* no less than what the old one has had */
+			note_ended_image(beyond(maxrss, slot->peak_pages), beyond(slot->rss_pages, 0));
+	}
+	keep_rss_at_peak(&slot->info, slot->rss_pages);
+	drop_high(slot);
+	slot->maxrss_at_exec = maxrss;
+	slot->info.flags &= ~PROC_BORROWED_MM;
+	slot->lender = 0;
 	return 0;
+}
+
+SEC("duct_raw_tp/sched_process_exec")
+int on_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = TASK(ctx->args[0]);
+	struct signal_struct *signal = READ(task, signal);
+	u64 key = group_key_of(task, signal);
+	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
+	struct mm_struct *mm;
+
+	if (!slot)
+		return 0;
+	count(execs);
+
+	end_image(slot, READ(signal, maxrss));
+	slot->info.num_execs++;
+	note_foreign(slot, task);
+	mm = READ(task, mm);
+	slot->mm = (u64)mm;
+	slot->leader = (u64)task; /* a non-leader that execs takes the leader's place */
+	tell_exec(key, slot, mm, (struct linux_binprm *)ctx->args[2]);
+	return leave_memory(ctx, MEMORY_EXECUTED, key);
 }
 
 /* --- exit --- */
 
+/* True: nothing more will be heard of its memory. */
 SHARED int take_memory_at_exit(struct group_slot *slot, u64 task)
 {
 	struct mm_struct *mm = READ(TASK(task), mm);
 	u64 image, pages = 0;
 
 	if (!slot) /* as in set_rss */
-		return 0;
+		return true;
 	if (slot->info.flags & PROC_BORROWED_MM) {
 		slot->info.peak_rss = slot->peak_rss_before;
-		stop_following(slot);
-		return 0;
+		return true;
 	}
 	if (mm) { /* since 6.16; before, the address space is gone by now */
 		u64 high, vsz, high_vsz;
@@ -379,30 +380,28 @@ SHARED int take_memory_at_exit(struct group_slot *slot, u64 task)
 		read_sizes(mm, &high, &vsz, &high_vsz);
 		pages = rss_pages_exact(number_of_mm(slot), false);
 		/* hiwater_rss is only raised when memory is given back, so it may lie below the present. */
-		if (high < pages)
-			high = pages;
+		high = larger(high, pages);
 		if (memory_by_looks)
 			note_ended_image(beyond(high, slot->peak_pages), beyond(slot->rss_pages, pages));
 		raise_high(slot, high, false);
 		set_rss(slot, pages);
-		slot->info.peak_vsz = (vsz > high_vsz ? vsz : high_vsz) << page_shift;
+		slot->info.peak_vsz = larger(vsz, high_vsz) << page_shift;
 	}
 	image = image_peak(slot, READ(TASK(task), signal, maxrss));
 	if (mm && image == ABI_ABSENT)
 		image = slot->peak_pages << page_shift;
 	slot->info.peak_rss_image = image;
-	slot->info.peak_rss = max_present(slot->peak_rss_before, image);
+	slot->info.peak_rss = larger(slot->peak_rss_before, image);
 	if (pages >= TEARDOWN_PAGES && !memory_by_looks) {
 		if (slot->followed)
 			__sync_fetch_and_add(&memory.teardowns, 1);
-		return 0;
+		return false;
 	}
 	if (pages >= TEARDOWN_PAGES) /* nothing tells how it goes down */
 		__sync_fetch_and_add(&memory.unseen_alive, pages);
-	set_rss(slot, 0);
+	give_back_rss(slot);
 	drop_high(slot);
-	stop_following(slot);
-	return 0;
+	return true;
 }
 
 /* The tracer is woken once for all exits until it looks, and when nobody is left; it does not matter if that gets lost. */
@@ -449,7 +448,43 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	slot->info.sid = pid_number(READ(signal, pids[KERNEL_PIDTYPE_SID]), &own);
 	slot->info.cgroup_id = READ(task, cgroups, dfl_cgrp, kn, id);
 	bpf_probe_read_kernel(slot->info.comm, sizeof(slot->info.comm), &leader->comm);
-	take_memory_at_exit(slot, address);
+	return leave_memory(ctx, MEMORY_EXITED, key);
+}
+
+/*
+ * The memory of a group, behind the rest of each of its events: what reads and sums it up is verified here for all of them. Then the
+ * event is gone on with.
+ */
+SEC("duct_raw_tp")
+int keep_memory(struct bpf_raw_tracepoint_args *ctx)
+{
+	u32 zero = 0, event;
+	struct memory_step *step = bpf_map_lookup_elem(&memory_steps, &zero);
+	struct group_slot *slot;
+	u64 key;
+
+	if (!step)
+		return 0;
+	event = step->event;
+#ifdef DIRECT_READS
+	if (event == MEMORY_CHANGED)
+		return follow_memory(ADDRESS_SPACE(ctx->args[0]));
+#endif
+	key = step->key;
+	slot = bpf_map_lookup_elem(&groups, &key);
+	if (!slot)
+		return 0;
+	if (event != MEMORY_EXITED) {
+		bool is_alone = follow_memory_of(slot);
+
+		if (!(slot->info.flags & PROC_BORROWED_MM))
+			set_rss(slot, rss_pages_exact(number_of_mm(slot), is_alone));
+		if (event == MEMORY_FORKED && exited_groups())
+			bpf_tail_call(ctx, &tails, ABI_END_EXITS);
+		return 0;
+	}
+	if (take_memory_at_exit(slot, ctx->args[0]))
+		stop_following(slot);
 	slot->info.flags |= PROC_EXITED;
 	count(exits);
 	__sync_fetch_and_sub(&counters.live, 1);
@@ -457,7 +492,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	tell_exit();
 	/* Usually the next fork ends them; where many exit and nobody forks they must not be left to wait. */
 	if (exited_groups() > 2)
-		bpf_tail_call(ctx, &tails, 0); /* end_exits */
+		bpf_tail_call(ctx, &tails, ABI_END_EXITS);
 	return 0;
 }
 
@@ -484,14 +519,14 @@ static __always_inline void find_command(struct task_struct *parent)
 
 /*
  * Run by the tracer, once on each CPU. Learns who the tracer is, by task and not by number; and where this CPU's copy of
- * per-CPU variables lies, told from a variable of our own. Then, to find the command.
+ * per-CPU variables lies, told from a map of our own. Then, to find the command.
  */
 SEC("duct_raw_tp")
 int arm(void *ctx __attribute__((unused)))
 {
 	struct task_struct *task = TASK(bpf_get_current_task());
 	u32 cpu = bpf_get_smp_processor_id(), zero = 0;
-	void *here = bpf_map_lookup_elem(&cpu_probe, &zero);
+	void *here = bpf_map_lookup_elem(&memory_steps, &zero);
 	struct bpf_array *array;
 
 	if (!tracer_key) { /* by the first run, which is not sent to another CPU */
@@ -510,7 +545,7 @@ int arm(void *ctx __attribute__((unused)))
 	if (!here || cpu >= ABI_EXACT_RSS_CPUS)
 		return 0;
 	/* Through memory: the verifier lets nobody calculate with a map's pointer, but reads it back as a number. */
-	*(volatile u64 *)&probe_address = (u64)&cpu_probe;
+	*(volatile u64 *)&probe_address = (u64)&memory_steps;
 	array = (struct bpf_array *)*(volatile u64 *)&probe_address;
 	*(volatile u64 *)&probe_address = (u64)here;
 	percpu_offsets[cpu] = *(volatile u64 *)&probe_address - (u64)READ_BY_HELPER(array, pptrs[0]);

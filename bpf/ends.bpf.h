@@ -43,15 +43,14 @@ static __always_inline bool take_exit(u64 *leader)
 #define KERNEL_EEXIST 17
 #define BUSY_ATTEMPTS 3
 
-static __always_inline bool delete_group(u64 key)
+/* 0, or an error: it is gone already, or stays in the ledger and is found there at the end. Global, as rss_pages_exact. */
+__noinline long delete_group(u64 key)
 {
-	for (int attempt = 0; attempt < BUSY_ATTEMPTS; attempt++) {
-		long error = bpf_map_delete_elem(&groups, &key);
+	long error = -KERNEL_EBUSY;
 
-		if (error != -KERNEL_EBUSY)
-			return !error;
-	}
-	return false; /* stays in the ledger, and is found there at the end */
+	for (int attempt = 0; attempt < BUSY_ATTEMPTS && error == -KERNEL_EBUSY; attempt++)
+		error = bpf_map_delete_elem(&groups, &key);
+	return error;
 }
 
 /*
@@ -69,7 +68,7 @@ __noinline int end_group(u64 task)
 	u64 key = group_key(TASK(task));
 	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
 	struct signal_struct *signal;
-	struct news_process end = {};
+	struct news_process end;
 	struct totals_window window;
 	struct task_struct *leader;
 	unsigned int sequence, followed;
@@ -83,9 +82,10 @@ __noinline int end_group(u64 task)
 	signal = READ(leader, signal);
 	if (!is_resting(slot->leader))
 		return 1;
-	set_rss(slot, 0); /* what was left of its teardown */
+	give_back_rss(slot); /* what was left of its teardown */
 	drop_high(slot);
 	end.info = slot->info;
+	__builtin_memset(&end.usage, 0, sizeof(end.usage));
 	note_oom(&end.info, signal);
 	/* The leader may be reaped at this moment: then its usage moves to the group, and must be counted neither twice nor not. */
 	sequence = READ(signal, stats_lock.seqcount.seqcount.sequence);
@@ -102,7 +102,7 @@ __noinline int end_group(u64 task)
 	 */
 	is_another = group_key(leader) != key;
 	followed = slot->followed;
-	if (!delete_group(key)) /* whoever deletes the slot sends the record: once */
+	if (delete_group(key)) /* whoever deletes the slot sends the record: once */
 		return 0;
 	if (followed) { /* until now */
 		unfollow_memory(followed);
@@ -134,28 +134,24 @@ int end_exits(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = TASK(ctx->args[0]);
 	struct group_slot *slot;
-	bool is_free;
 	int waiting = 0;
 	u64 leader;
 
 	if (!exited_groups())
 		return END_EXITS_EMPTY;
-	is_free = READ(task, exit_state); /* not of one that forks, nor of one that is about to exit; the tracer gives none */
+	if (READ(task, exit_state)) { /* not of one that forks, nor of one that is about to exit; the tracer gives none */
+		slot = slot_of_task(task);
+		if (slot)
+			end_group(slot->leader);
+		return 0;
+	}
 	for (int i = 0; i < 2; i++) {
-		if (is_free) {
-			slot = slot_of_task(task);
-			if (!slot)
-				return 0;
-			leader = slot->leader;
-		} else if (!exited_groups() || !take_exit(&leader)) {
+		if (!exited_groups() || !take_exit(&leader))
 			return waiting | END_EXITS_EMPTY;
-		}
-		if (end_group(leader) && !is_free) {
+		if (end_group(leader)) {
 			waiting++;
 			bpf_map_push_elem(&exiting, &leader, BPF_ANY);
 		}
-		if (is_free)
-			return 0;
 	}
 	if (!leader) /* never */
 		bpf_tail_call(ctx, &tails, ABI_NO_TAIL);

@@ -35,15 +35,12 @@ static __always_inline void send_state(struct seq_file *seq, u64 key, struct gro
 		bpf_probe_read_kernel(state->info.comm, sizeof(state->info.comm), &leader->comm);
 		state->info.peak_rss = state->info.peak_rss_image = ABI_ABSENT;
 		if (mm && !(state->info.flags & PROC_BORROWED_MM)) {
-			u64 now = rss_pages_of(slot, mm), high = READ(mm, hiwater_rss);
+			u64 high = larger(READ(mm, hiwater_rss), slot->peak_pages);
 
-			if (high < slot->peak_pages)
-				high = slot->peak_pages;
-			state->info.peak_rss_image = (now > high ? now : high) << page_shift;
-			now = READ(mm, total_vm), high = READ(mm, hiwater_vm);
-			state->info.peak_vsz = (now > high ? now : high) << page_shift;
+			state->info.peak_rss_image = larger(rss_pages_of(slot, mm), high) << page_shift;
+			state->info.peak_vsz = larger(READ(mm, total_vm), READ(mm, hiwater_vm)) << page_shift;
 		}
-		state->info.peak_rss = max_present(slot->peak_rss_before, state->info.peak_rss_image);
+		state->info.peak_rss = larger(slot->peak_rss_before, state->info.peak_rss_image);
 	}
 	if (state->info.flags & PROC_EXITED)
 		note_oom(&state->info, signal);
@@ -78,10 +75,8 @@ static __always_inline long send_live(struct seq_file *seq, u64 key, struct grou
 			live.rss_bytes = rss << page_shift;
 			live.vsz_bytes = vsz << page_shift;
 			if (mm == again && !(slot->info.flags & PROC_EXITED)) {
-				u64 high = READ(mm, hiwater_rss);
+				u64 high = larger(READ(mm, hiwater_rss), rss);
 
-				if (high < rss)
-					high = rss;
 				if (memory_by_looks) {
 					__sync_fetch_and_add(&memory.unseen_alive, beyond(high, slot->peak_pages));
 					__sync_fetch_and_add(&memory.stale_alive, beyond(slot->rss_pages, rss));

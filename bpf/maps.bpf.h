@@ -68,10 +68,10 @@ struct {
 	__type(value, u64);
 } exiting SEC(".maps");
 
-/* end_exits, for others to go on with: verified once, not for each. */
+/* end_exits and keep_memory, for others to go on with: verified once, not for each. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 2); /* the second is empty */
+	__uint(max_entries, 3);
 	__uint(key_size, 4);
 	__uint(value_size, 4);
 } tails SEC(".maps");
@@ -119,13 +119,18 @@ struct {
 	__type(value, struct watched);
 } watch_list SEC(".maps");
 
-/* Its only use is its own address: see arm. */
+/* What an event leaves to keep_memory; and where its address tells of this CPU's copies: see arm. */
+struct memory_step {
+	u64 key;
+	u32 event;
+	u32 unused;
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, u64);
-} cpu_probe SEC(".maps");
+	__type(value, struct memory_step);
+} memory_steps SEC(".maps");
 
 #define count(field) __sync_fetch_and_add(&counters.field, 1)
 /* The same, and what it is then: of where kernels tell it (5.12), without them of about then. */

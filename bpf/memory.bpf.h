@@ -102,7 +102,7 @@ static __always_inline void keep_rss_at_peak(struct process_info *info, long lon
 
 	if (info->tree_peak == number)
 		return;
-	info->rss_at_tree_peak = rss_pages > 0 ? rss_pages << page_shift : 0;
+	info->rss_at_tree_peak = beyond(rss_pages, 0) << page_shift;
 	info->image_at_tree_peak = info->image_id;
 	info->tree_peak = number;
 }
@@ -117,10 +117,8 @@ static __always_inline void note_ended_image(u64 unseen, u64 stale)
 {
 	struct cpu_looks *looks = looks_of_this_cpu();
 
-	if (unseen > looks->unseen_ended)
-		looks->unseen_ended = unseen;
-	if (stale > looks->stale_ended)
-		looks->stale_ended = stale;
+	looks->unseen_ended = larger(looks->unseen_ended, unseen);
+	looks->stale_ended = larger(looks->stale_ended, stale);
 }
 
 #ifdef DIRECT_READS
@@ -182,9 +180,20 @@ SHARED int set_rss(struct group_slot *slot, long long pages)
 	return 0;
 }
 
-static __always_inline u64 beyond(u64 pages, u64 known)
+/* A process has no memory any more. */
+SHARED int give_back_rss(struct group_slot *slot)
 {
-	return pages > known ? pages - known : 0;
+	long long pages;
+
+	if (!slot) /* as above */
+		return 0;
+	pages = *(volatile long long *)&slot->rss_pages;
+	if (!pages)
+		return 0;
+	keep_rss_at_peak(&slot->info, pages);
+	__sync_fetch_and_add(&slot->rss_pages, -pages);
+	__sync_fetch_and_add(&memory.pages, -pages);
+	return 0;
 }
 
 /* The common part of a counter, without a helper, as this is the path of every page fault of the machine. Before 6.2 it is what
@@ -226,7 +235,7 @@ static __noinline struct group_slot *inherit(struct group_slot *slot)
 	if (lender && lender->mm == slot->mm) {
 		if (!(lender->info.flags & PROC_EXITED))
 			return lender;
-		set_rss(lender, 0);
+		give_back_rss(lender);
 	}
 	slot->info.flags &= ~PROC_BORROWED_MM;
 	slot->lender = 0;
@@ -252,7 +261,7 @@ static __always_inline struct group_slot *slot_of_memory(struct mm_struct *mm)
 	return slot->info.flags & PROC_BORROWED_MM ? inherit(slot) : slot;
 }
 
-/* Its second half, for the few events that matter: not inlined, so that the first saves no registers for it. */
+/* The second half of on_rss, for the few events that matter: not inlined, so that the first saves no registers for it. */
 static __noinline int follow_memory(struct mm_struct *mm)
 {
 	struct group_slot *slot = slot_of_memory(mm);
@@ -268,6 +277,23 @@ static __noinline int follow_memory(struct mm_struct *mm)
 			pages = 0;
 	}
 	set_rss(slot, pages);
+	return 0;
+}
+
+/* What has happened, for keep_memory. */
+enum memory_event { MEMORY_FORKED, MEMORY_EXECUTED, MEMORY_EXITED, MEMORY_CHANGED };
+
+/* The last of an event's program: what there is to do about the memory of the group `key` is done by keep_memory. */
+static __always_inline int leave_memory(void *ctx, u32 event, u64 key)
+{
+	u32 zero = 0;
+	struct memory_step *step = bpf_map_lookup_elem(&memory_steps, &zero);
+
+	if (!step) /* never */
+		return 0;
+	step->key = key;
+	step->event = event;
+	bpf_tail_call(ctx, &tails, ABI_KEEP_MEMORY);
 	return 0;
 }
 
@@ -289,7 +315,11 @@ int on_rss(u64 *ctx)
 	if (!every_rss_event && (*seen == mark || (!count && *seen >> 32 != mark >> 32))) /* as before; or new, and still small */
 		return 0;
 	*seen = mark;
+#ifdef DIRECT_READS
+	return leave_memory(ctx, MEMORY_CHANGED, 0);
+#else /* the typed program of this event cannot go on with one that is not */
 	return follow_memory(mm);
+#endif
 }
 
 #endif

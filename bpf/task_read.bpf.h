@@ -7,6 +7,27 @@
 
 #include "read.bpf.h"
 
+/*
+ * Of numbers below 2^63, ABI_ABSENT being less than any. Without a branch: the verifier follows each both ways, and what it keeps for
+ * that is what a start waits for.
+ */
+static __always_inline u64 larger(u64 a, u64 b)
+{
+	long long more = a - b, sign = more >> 63;
+
+	barrier_var(sign);
+	return a - (more & sign);
+}
+
+/* What `number` is more than `known`, or 0. */
+static __always_inline u64 beyond(u64 number, u64 known)
+{
+	long long more = number - known, sign = more >> 63;
+
+	barrier_var(sign);
+	return more & ~sign;
+}
+
 /* The verifier lets nobody calculate with a typed pointer, but with half of it. (C's own way would be to shift it.) */
 static __always_inline u64 low_half(void *pointer)
 {
@@ -135,7 +156,7 @@ static __always_inline u64 rss_pages_fast(struct mm_struct *mm)
 			READ(old, rss_stat.count[KERNEL_MM_ANONPAGES].counter) +
 			READ(old, rss_stat.count[KERNEL_MM_SHMEMPAGES].counter);
 	}
-	return pages > 0 ? pages : 0;
+	return beyond(pages, 0);
 }
 
 /* Half of the address and the common part of a counter. */
@@ -190,59 +211,40 @@ static __always_inline void read_rss_parts(struct rss_parts *parts, struct mm_st
 #endif
 }
 
-static __always_inline void add_parts_together(struct rss_parts *of, u64 offset)
+/* What a CPU holds back: side by side, as the kernel allocates them together (since 6.5), or not. */
+static __always_inline long add_parts_of(u32 cpu, struct rss_parts *of)
 {
 	int parts[4] = {};
+	u64 offset;
 
+	if (cpu >= ABI_EXACT_RSS_CPUS)
+		return 1;
+	offset = percpu_offsets[cpu];
 	bpf_probe_read_kernel(parts, sizeof(parts), of->file + offset);
+	if (of->shared - of->file != KERNEL_MM_SHMEMPAGES * sizeof(int)) {
+		bpf_probe_read_kernel(&parts[KERNEL_MM_ANONPAGES], sizeof(int), of->anonymous + offset);
+		bpf_probe_read_kernel(&parts[KERNEL_MM_SHMEMPAGES], sizeof(int), of->shared + offset);
+	}
 	of->sum += parts[KERNEL_MM_FILEPAGES] + parts[KERNEL_MM_ANONPAGES] + parts[KERNEL_MM_SHMEMPAGES];
+	return 0;
 }
 
-static __always_inline void add_parts_apart(struct rss_parts *of, u64 offset)
-{
-	int file = 0, anonymous = 0, shared = 0;
-
-	bpf_probe_read_kernel(&file, sizeof(file), of->file + offset);
-	bpf_probe_read_kernel(&anonymous, sizeof(anonymous), of->anonymous + offset);
-	bpf_probe_read_kernel(&shared, sizeof(shared), of->shared + offset);
-	of->sum += file + anonymous + shared;
-}
-
-/* What each CPU holds back: side by side, as the kernel allocates them together (since 6.5), or not. */
 #ifdef DIRECT_READS
-static long add_together_of(u32 cpu, struct rss_parts *of)
+static long add_next_parts(u32 cpu, struct rss_parts *of)
 {
-	if (cpu < ABI_EXACT_RSS_CPUS)
-		add_parts_together(of, percpu_offsets[cpu]);
-	return 0;
-}
-
-static long add_apart_of(u32 cpu, struct rss_parts *of)
-{
-	if (cpu < ABI_EXACT_RSS_CPUS)
-		add_parts_apart(of, percpu_offsets[cpu]);
-	return 0;
+	return add_parts_of(cpu, of);
 }
 
 /* Verified once for all CPUs; kernels of direct reads have this helper. */
 static __always_inline void add_parts(struct rss_parts *of)
 {
-	if (of->shared - of->file == KERNEL_MM_SHMEMPAGES * sizeof(int))
-		bpf_loop(nr_cpus, add_together_of, of, 0);
-	else
-		bpf_loop(nr_cpus, add_apart_of, of, 0);
+	bpf_loop(nr_cpus, add_next_parts, of, 0);
 }
 #else
 static __always_inline void add_parts(struct rss_parts *of)
 {
-	bool are_together = of->shared - of->file == KERNEL_MM_SHMEMPAGES * sizeof(int);
-
-	for (unsigned int cpu = 0; cpu < ABI_EXACT_RSS_CPUS && cpu < nr_cpus; cpu++) {
-		if (are_together)
-			add_parts_together(of, percpu_offsets[cpu]);
-		else
-			add_parts_apart(of, percpu_offsets[cpu]);
-	}
+	for (unsigned int cpu = 0; cpu < nr_cpus && !add_parts_of(cpu, of); cpu++)
+		;
 }
 #endif
 
@@ -270,7 +272,7 @@ __noinline u64 rss_pages_exact(u64 address, u32 note)
 	}
 	of.sum = of.common[KERNEL_MM_FILEPAGES] + of.common[KERNEL_MM_ANONPAGES] + of.common[KERNEL_MM_SHMEMPAGES];
 	add_parts(&of);
-	return of.sum > 0 ? of.sum : 0;
+	return beyond(of.sum, 0);
 }
 
 static __always_inline void read_sizes(struct mm_struct *mm, u64 *high_rss, u64 *vsz, u64 *high_vsz)
@@ -315,10 +317,7 @@ static __always_inline void add_group_usage(struct usage_counts *usage, struct s
 		usage->name = ABI_ABSENT;
 	WINDOW_READ(window, signal, utime);
 #define METRIC(name, unit, signal_path, task_path, help)                                                              \
-	if (bpf_core_field_exists(signal->signal_path))                                                               \
-		usage->name += FROM_WINDOW(window, signal, utime, signal_path);                                       \
-	else                                                                                                          \
-		usage->name = ABI_ABSENT;
+	usage->name += FROM_WINDOW(window, signal, utime, signal_path); /* every kernel has it */
 #include "metrics.def"
 }
 
@@ -359,8 +358,7 @@ static __always_inline void add_task_usage(struct usage_counts *usage, struct ta
 {
 	WINDOW_READ(window, task, utime);
 #define METRIC(name, unit, signal_path, task_path, help)                                                              \
-	if (bpf_core_field_exists(task->task_path))                                                                   \
-		usage->name += FROM_WINDOW(window, task, utime, task_path);
+	usage->name += FROM_WINDOW(window, task, utime, task_path);
 #include "metrics.def"
 }
 

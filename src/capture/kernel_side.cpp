@@ -40,7 +40,7 @@ KernelSide::Mapping::~Mapping() {
 bool KernelSide::fits(const KernelImage& image) {
   for (const char* map : {"groups", "exited", "exiting", "tails", "news", "late_news", "late_execs", "exec_scratch", "watch_list", "rss_seen"})
     if (place_of(image.maps, map) == image.maps.size()) return false;
-  for (const char* program : {"on_fork", "on_exec", "on_exit", "on_rss", "on_signal", "end_exits", "arm", "adopt", "sample", "sample_threads", "read_states"})
+  for (const char* program : {"on_fork", "on_exec", "on_exit", "on_rss", "on_signal", "end_exits", "keep_memory", "arm", "adopt", "sample", "sample_threads", "read_states"})
     if (place_of(image.programs, program) == image.programs.size()) return false;
   for (auto [map, size] : {std::pair(".rodata", sizeof(Constants)), {".bss", sizeof(Variables)}, {".data", sizeof(Knobs)}}) {
     const std::size_t place = place_of(image.maps, map);
@@ -57,7 +57,7 @@ KernelSide::KernelSide(KernelImage image, const KernelBtf& facts, Workers& worke
       programs_(image_.programs.size()) {}
 
 KernelSide::~KernelSide() {
-  late_thread_.request_stop();
+  late_given_up_ = true;
   start_late();
 }
 
@@ -89,6 +89,7 @@ int KernelSide::load() {
     }
     jobs_.push_back(std::move(job));
   }
+  make_late_thread();
   // The longest first, so that none is left with it at the end.
   std::sort(jobs_.begin(), jobs_.end(), [](auto& a, auto& b) { return a->program->instructions.size() > b->program->instructions.size(); });
   for (auto& job : jobs_) workers_.add(job->program->instructions.size(), [this, each = job.get()] { load_one(*each); });
@@ -98,10 +99,11 @@ int KernelSide::load() {
 }
 
 void KernelSide::make_late_thread() {
+  if (!leaves_some()) return;
   try {
-    if (leaves_some()) late_thread_ = std::jthread([this](std::stop_token stop) { load_late(stop); });
+    late_thread_ = std::make_unique<SideThread>(workers_.callers_cpus(), [this] { load_late(); });
   } catch (const std::system_error&) {  // no thread to be had: now, then
-    load_late_ones({}, true);
+    load_late_ones(true);
   }
 }
 
@@ -153,16 +155,16 @@ void KernelSide::load_one(Job& job) {
 }
 
 // All that is privileged once the command runs, for the milliseconds that it takes.
-void KernelSide::load_late(std::stop_token stop) {
+void KernelSide::load_late() {
   bool renounced = static_cast<bool>(keep_capabilities(tracing_capabilities()));
   late_wanted_.wait(false);
-  load_late_ones(stop, renounced);
+  load_late_ones(renounced);
 }
 
-void KernelSide::load_late_ones(std::stop_token stop, bool permitted) {
+void KernelSide::load_late_ones(bool permitted) {
   if (!permitted) late_error_ = -EPERM;
   for (auto& job : late_jobs_)
-    if (!late_error_ && !stop.stop_requested()) load_one(*job);
+    if (!late_error_ && !late_given_up_) load_one(*job);
   late_ready_ = true;
 }
 
@@ -173,7 +175,7 @@ void KernelSide::start_late() {
 
 int KernelSide::finish() {
   start_late();
-  if (late_thread_.joinable()) late_thread_.join();
+  late_thread_.reset();
   int error = take(late_jobs_);
   return late_error_ ? late_error_ : error;
 }

@@ -9,7 +9,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "capture/btf_cache.hpp"
 #include "capture/fd.hpp"
 #include "capture/kernel_image.hpp"
+#include "capture/side_thread.hpp"
 #include "capture/skeleton.hpp"
 #include "capture/workers.hpp"
 
@@ -57,9 +57,8 @@ class KernelSide {
   Fd attach(std::string_view program) const;  // to its event; no descriptor: errno
 
   bool leaves_some() const { return !late_jobs_.empty(); }
-  // The thread of the late ones, with the capabilities of the caller. It begins with start_late(), whose caller may have none; what it
-  // has not come to when we are destroyed is left.
-  void make_late_thread();
+  // They have a thread with the capabilities of load()'s caller. It begins with start_late(), whose caller may have none; what it has not
+  // come to when we are destroyed is left.
   void start_late();
   bool late_ready() const { return late_ready_; }  // finish() will not have to wait
   int finish();                                    // when these are loaded, too: as load(); once
@@ -77,8 +76,9 @@ class KernelSide {
   int make_maps();
   int fill(const KernelImage::Map& map, int fd, Mapping* mapping);
   void load_one(Job& job);
-  void load_late(std::stop_token stop);
-  void load_late_ones(std::stop_token stop, bool permitted);
+  void make_late_thread();
+  void load_late();
+  void load_late_ones(bool permitted);
   int take(Jobs& jobs);
 
   KernelImage image_;
@@ -92,8 +92,8 @@ class KernelSide {
   Mapping variables_, knobs_;
   Jobs jobs_, late_jobs_;
   int late_error_ = 0;
-  std::atomic<bool> late_wanted_ = false, late_ready_ = false;
-  std::jthread late_thread_;
+  std::atomic<bool> late_wanted_ = false, late_given_up_ = false, late_ready_ = false;
+  std::unique_ptr<SideThread> late_thread_;
   std::string log_;
 };
 

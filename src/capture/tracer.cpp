@@ -58,11 +58,7 @@ int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
 
 class KernelTracer final : public Tracer {
  public:
-  ~KernelTracer() override {
-    links_.clear();
-    memory_link_.reset();
-    unload();
-  }
+  ~KernelTracer() override { unload(); }
 
   Result<void> open(const TracerConfig& config);
 
@@ -113,6 +109,8 @@ class KernelTracer final : public Tracer {
   Result<void> load(const TracerConfig& config, const KernelBtf& facts, KernelImage image);
   void set_constants(KernelSide::Constants& constants, const TracerConfig& config, const KernelBtf& facts) const;
   void unload() {
+    links_.clear();
+    memory_link_.reset();
     side_.reset();  // its work is done by them
     workers_.reset();
   }
@@ -165,7 +163,6 @@ Result<void> KernelTracer::open(const TracerConfig& config) {
   if (run_program("arm")) return failure(errno);
   if (facts->has_percpu_rss) learn_percpu_offsets(cpus_);
   workers_.reset();
-  side_->make_late_thread();
   return {};
 }
 
@@ -239,10 +236,13 @@ void KernelTracer::set_constants(KernelSide::Constants& constants, const TracerC
 
 // What goes with a program. By whoever loaded it, as the main thread may have no privilege any more.
 int KernelTracer::on_loaded(std::string_view program, int fd) {
-  if (program != "end_exits") return 0;
-  return set_value(side_->map("tails"), 0, &fd) ? -errno : 0;
+  for (auto [tail, place] : {std::pair("end_exits", ABI_END_EXITS), {"keep_memory", ABI_KEEP_MEMORY}})
+    if (program == tail && set_value(side_->map("tails"), place, &fd)) return -errno;
+  return 0;
 }
 
+// When all are there, and not each as soon as it is: right behind another run the kernel waits at the first of them until nobody is in the
+// tracepoints as they were, and the later that is the less.
 bool KernelTracer::attach() {
   for (const char* name : {"on_signal", "on_exit", "on_exec", "end_exits", "on_rss", "on_fork"}) {
     if (side_->program(name) < 0) continue;

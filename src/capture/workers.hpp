@@ -24,6 +24,7 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   std::size_t threads() const { return threads_.size(); }
+  const cpu_set_t& callers_cpus() const { return callers_cpus_; }  // before and after
   // `effort`: in any unit, beside that of other tasks.
   void add(std::size_t effort, std::function<void()> task);
   // The caller does its part of the tasks with at least this effort. Returns when these are done; with 0, when all is done and the
