@@ -12,6 +12,7 @@
 #include <memory>
 #include <set>
 
+#include "capture/fork_lock.hpp"
 #include "capture/kernel_support.hpp"
 #include "capture/root_cache.hpp"
 
@@ -232,6 +233,7 @@ Result<KernelBtf> kernel_btf(std::span<const std::byte> object, std::span<const 
   const RootCache cache(cache_dir, id, "btf");
   if (read_facts(cache, facts)) return facts;
 
+  std::lock_guard no_fork(fork_lock());
   BtfPtr kernel(btf__load_vmlinux_btf());
   if (!kernel)
     return explain_load_failure(errno, "");

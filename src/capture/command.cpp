@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "capture/environment.hpp"
+#include "capture/fork_lock.hpp"
 #include "capture/os_error.hpp"
 
 namespace duct_bpf {
@@ -125,6 +126,7 @@ void restore_signals(const CommandPlan& plan) {
   }
   if (plan.user && !become(*plan.user)) fail(channel, Stage::user);
   restore_signals(plan);
+  ::setrlimit(RLIMIT_MEMLOCK, &plan.locked_memory);
 
   char go = 0;
   ssize_t got = 0;
@@ -227,16 +229,21 @@ Result<Command> Command::prepare(const CommandPlan& plan) {
     return os_error("cannot make a channel to the command", errno);
   Fd ours(pair[0]), theirs(pair[1]);
 
-  sigset_t all, before;
-  sigfillset(&all);
-  ::sigprocmask(SIG_SETMASK, &all, &before);  // no handler of ours may run in the child
-  const pid_t pid = ::fork();
-  const int fork_error = errno;
-  if (pid == 0) {
-    ::close(ours.get());
-    run_child(image, theirs.get());
+  pid_t pid;
+  int fork_error;
+  {
+    std::lock_guard lock(fork_lock());
+    sigset_t all, before;
+    sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, &before);  // no handler of ours may run in the child
+    pid = ::fork();
+    fork_error = errno;
+    if (pid == 0) {
+      ::close(ours.get());
+      run_child(image, theirs.get());
+    }
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
   }
-  ::sigprocmask(SIG_SETMASK, &before, nullptr);
   theirs.reset();
   if (pid < 0) return os_error("cannot start a process for the command", fork_error);
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "capture/fd.hpp"
+#include "capture/locked_memory.hpp"
 #include "capture/signals.hpp"
 #include "capture/user.hpp"
 #include "duct_bpf/error.hpp"
@@ -34,6 +35,7 @@ struct CommandPlan {
   // What we inherited, from before we changed anything (Signals keeps both).
   sigset_t original_mask = current_signal_mask();
   sigset_t original_ignored = current_ignored_signals();
+  rlimit locked_memory = limit_on_locked_memory();  // which is raised while programs are loaded (LockedMemory)
 };
 
 class Command {

@@ -16,6 +16,7 @@
 
 #include "abi.h"
 #include "capture/fd.hpp"
+#include "capture/fork_lock.hpp"
 
 namespace duct_bpf {
 namespace {
@@ -116,6 +117,7 @@ std::vector<std::byte> types_of(const bpf_object* object) {
 }  // namespace
 
 std::optional<KernelImage> link(std::span<const std::byte> object, const KernelBtf& facts, int* error) {
+  std::lock_guard no_fork(fork_lock());
   [[maybe_unused]] static const bool registered = (register_handlers(), true);
   bpf_object_open_opts options{};
   options.sz = sizeof options;

@@ -6,11 +6,16 @@
 
 namespace duct_bpf {
 
+inline rlimit limit_on_locked_memory() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_MEMLOCK, &limit);
+  return limit;
+}
+
 // As high as may be, for as long as this lives; libbpf, which would raise it for good, finds nothing to do or has that undone.
 class LockedMemory {
  public:
   LockedMemory() {
-    ::getrlimit(RLIMIT_MEMLOCK, &before_);
     const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY}, highest{before_.rlim_max, before_.rlim_max};
     if (::setrlimit(RLIMIT_MEMLOCK, &unlimited)) ::setrlimit(RLIMIT_MEMLOCK, &highest);
   }
@@ -19,7 +24,7 @@ class LockedMemory {
   LockedMemory& operator=(const LockedMemory&) = delete;
 
  private:
-  rlimit before_{};
+  rlimit before_ = limit_on_locked_memory();
 };
 
 }  // namespace duct_bpf

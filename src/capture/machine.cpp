@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "capture/fd.hpp"
+#include "capture/fork_lock.hpp"
 #include "capture/user_database.hpp"
 #include "core/event.hpp"
 
@@ -106,6 +107,7 @@ std::shared_ptr<const Image> running_image(pid_t pid) {
 }
 
 bool proc_hides_processes() {
+  std::lock_guard no_fork(fork_lock());
   std::ifstream mounts("/proc/self/mountinfo");
   for (std::string line; std::getline(mounts, line);) {
     std::size_t type = line.find(" - proc "), option = line.find("hidepid=");

@@ -86,7 +86,7 @@ std::uint64_t kernel_hash() {
 
 // What other builds of this program left for the same kernel.
 void remove_others(int dir, const std::string& name) {
-  std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(::dup(dir)), ::closedir);
+  std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(::fcntl(dir, F_DUPFD_CLOEXEC, 3)), ::closedir);
   if (!list) return;
   while (const dirent* entry = ::readdir(list.get())) {
     std::string other = entry->d_name;

@@ -112,10 +112,11 @@ class Works(WithCapabilities):
 
     @unittest.skipIf(harness.SANITIZED, "the sanitizers have threads of their own")
     def test_no_thread_to_be_had(self):
-        run = self.run_as_user("--", "touch", "was-run", before=[*AS_USER, "prlimit", "--nproc=1"])
-        self.assertEqual((run.status, len(run.stderr.splitlines())), (1, 1), run.stderr)
-        self.assertRegex(run.stderr, r"cannot start the thread that loads the programs: .*; hint: .*ulimit -u: 1\b")
-        self.assertEqual(os.listdir(self.place), [])
+        for mode, what in (("new-session", "a process for the command"), ("current-session", "the thread that loads the programs")):
+            run = self.run_as_user("--mode", mode, "--", "touch", "was-run", before=[*AS_USER, "prlimit", "--nproc=1"])
+            self.assertEqual((run.status, len(run.stderr.splitlines())), (1, 1), run.stderr)
+            self.assertRegex(run.stderr, rf"cannot start {what}: .*; hint: .*ulimit -u: 1\b")
+            self.assertEqual(os.listdir(self.place), [])
 
     def test_own_process_is_attached_to(self):
         sleeper = subprocess.Popen([*AS_USER, "sleep", "300"], env=self.environment())

@@ -5,6 +5,7 @@ kernel refuses the first. Oracles: wait4's rusage, and what the fixtures do."""
 import glob
 import os
 import struct
+import subprocess
 import unittest
 
 import harness
@@ -59,6 +60,16 @@ class Reads(harness.DuctTest):
             self.skipTest("not tried on such a kernel")
         run = self.check(LD_PRELOAD=fixture("preload_no_kfuncs.so"), ASAN_OPTIONS="verify_asan_link_order=0")
         self.assertIn(REFUSED, run.stderr)
+
+    def test_a_first_start_leaves_nothing_to_the_command(self):
+        """The command is forked while files are read that only the first start on a kernel has to read; and while limits may be others."""
+        self.check()  # makes the directory
+        here = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o mode=755 none /var/cache/duct-bpf && exec "$@"', "sh"]
+        command = ["sh", "-c", "ls /proc/self/fd; ulimit -l; ulimit -H -l"]
+        bare = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        for _ in range(5):
+            run = self.duct("--clobber", "--", *command, before=here)
+            self.assertEqual((run.status, run.stdout_bytes), (0, bare.stdout), run.stderr)
 
     def test_code_that_was_kept(self):
         """Its oracle: who does not take the file writes another in its place."""
