@@ -504,14 +504,16 @@ static __always_inline void find_command(struct task_struct *parent)
 {
 	struct list_head *place = (struct list_head *)command.next;
 	struct task_struct *child;
+	struct pid *pid;
 
 	if (!place)
 		place = READ_BY_HELPER(parent, children.prev);
 	command.next = (u64)READ_BY_HELPER(place, prev);
 	child = TASK((u64)place - bpf_core_field_offset(struct task_struct, sibling));
-	if (number_for_tracer(READ(child, thread_pid)) != command.pid)
+	pid = READ(child, thread_pid);
+	if (number_for_tracer(pid) != command.pid)
 		return;
-	pid_number(READ(child, thread_pid), &command.pid_ns);
+	bpf_probe_read_kernel(&command.pid_ns, sizeof(command.pid_ns), pid_numbers(pid) + (u64)READ(pid, level) * 16);
 	command.leader = (u64)child;
 	command.cpu_ns = READ(child, se.sum_exec_runtime);
 	command.key = group_key(child);

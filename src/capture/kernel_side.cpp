@@ -74,21 +74,15 @@ Fd KernelSide::attach(std::string_view program) const {
 }
 
 int KernelSide::load() {
-  if (int error = make_maps()) return error;
   for (std::size_t i = 0; i < image_.programs.size(); i++) {
     auto& program = image_.programs[i];
     if (unwanted_.contains(program.name)) continue;
-    for (bpf_insn& each : program.instructions)
-      if (names_a_map(each)) each.imm = maps_[each.imm].get();
     auto job = std::make_unique<Job>();
     job->program = &program;
     job->place = i;
-    if (late_.contains(program.name)) {
-      late_jobs_.push_back(std::move(job));
-      continue;
-    }
-    jobs_.push_back(std::move(job));
+    (late_.contains(program.name) ? late_jobs_ : jobs_).push_back(std::move(job));
   }
+  if (int error = make_maps()) return error;
   make_late_thread();
   // The longest first, so that none is left with it at the end.
   std::sort(jobs_.begin(), jobs_.end(), [](auto& a, auto& b) { return a->program->instructions.size() > b->program->instructions.size(); });
@@ -107,14 +101,27 @@ void KernelSide::make_late_thread() {
   }
 }
 
-// Their memory takes a while to be had: side by side, the largest first.
+std::vector<bool> KernelSide::named_by(const Jobs& jobs) const {
+  std::vector<bool> named(maps_.size());
+  for (auto& job : jobs)
+    for (const bpf_insn& each : job->program->instructions)
+      if (names_a_map(each)) named[each.imm] = true;
+  return named;
+}
+
+// Their memory takes a while to be had: side by side, the largest first; and those that late programs alone name come with these.
 int KernelSide::make_maps() {
   std::atomic<int> error = 0;
   auto check = [&error](const Fd& made) {
     if (!made) error = -errno;
   };
+  const auto by_first = named_by(jobs_), by_late = named_by(late_jobs_);
   for (std::size_t i = 0; i < maps_.size(); i++) {
     if (image_.maps[i].name == borrowed_.first) continue;
+    if (by_late[i] && !by_first[i]) {
+      late_maps_.push_back(i);
+      continue;
+    }
     workers_.add(1 + image_.maps[i].entries, [this, i, check] { check(maps_[i] = create_map(image_.maps[i])); });
   }
   workers_.add(1, [this, check] { check(types_ = load_types(image_.types)); });
@@ -142,7 +149,9 @@ int KernelSide::fill(const KernelImage::Map& map, int fd, Mapping* mapping) {
 }
 
 void KernelSide::load_one(Job& job) {
-  const auto& program = *job.program;
+  auto& program = *job.program;
+  for (bpf_insn& each : program.instructions)
+    if (names_a_map(each)) each.imm = maps_[each.imm].get();
   const std::uint32_t attach_id = attach_ids_[static_cast<std::uint32_t>(program.kind)];
   job.fd = load_program(program, types_.get(), attach_id, {});
   job.error = job.fd ? 0 : -errno;
@@ -163,6 +172,8 @@ void KernelSide::load_late() {
 
 void KernelSide::load_late_ones(bool permitted) {
   if (!permitted) late_error_ = -EPERM;
+  for (std::size_t map : late_maps_)
+    if (!late_error_ && !(maps_[map] = create_map(image_.maps[map]))) late_error_ = -errno;
   for (auto& job : late_jobs_)
     if (!late_error_ && !late_given_up_) load_one(*job);
   late_ready_ = true;

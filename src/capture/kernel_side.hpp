@@ -73,6 +73,7 @@ class KernelSide {
     ~Mapping();
   };
 
+  std::vector<bool> named_by(const Jobs& jobs) const;  // of each map, whether one of their programs does
   int make_maps();
   int fill(const KernelImage::Map& map, int fd, Mapping* mapping);
   void load_one(Job& job);
@@ -91,6 +92,7 @@ class KernelSide {
   Fd types_;
   Mapping variables_, knobs_;
   Jobs jobs_, late_jobs_;
+  std::vector<std::size_t> late_maps_;
   int late_error_ = 0;
   std::atomic<bool> late_wanted_ = false, late_given_up_ = false, late_ready_ = false;
   std::unique_ptr<SideThread> late_thread_;

@@ -451,6 +451,8 @@ void Session::finish_ledger() {
   tracer_->close();
   auto until = monotonic_now_ns() + static_cast<std::int64_t>(options_.drain_time_s * kSecond);
   ledger_->finish([&](std::int64_t now) { return now < until && !gave_up_; });
+  // Before the records are written: the next run has to wait until nobody is in the tracepoints as they were.
+  tracer_->detach();
 }
 
 void Session::report_losses(const TracerCounts& counts) {

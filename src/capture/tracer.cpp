@@ -66,6 +66,10 @@ class KernelTracer final : public Tracer {
   Result<std::int64_t> take_command(pid_t pid) override;
   Result<std::uint64_t> adopt_session() override { return adopt(0); }
   Result<std::uint64_t> adopt_process(pid_t pid) override { return adopt(pid); }
+  void detach() override {
+    links_.clear();
+    memory_link_.reset();
+  }
   void prepare_samples() override { side_->start_late(); }
   bool samples_ready() const override { return finished_loading_ || side_->late_ready(); }
   int news_fd() const override { return ring_.fd(); }
@@ -109,8 +113,7 @@ class KernelTracer final : public Tracer {
   Result<void> load(const TracerConfig& config, const KernelBtf& facts, KernelImage image);
   void set_constants(KernelSide::Constants& constants, const TracerConfig& config, const KernelBtf& facts) const;
   void unload() {
-    links_.clear();
-    memory_link_.reset();
+    detach();
     side_.reset();  // its work is done by them
     workers_.reset();
   }

@@ -92,6 +92,8 @@ class Tracer {
   virtual void prepare_samples() {}
   // False: read_live would have to wait for what is still being loaded.
   virtual bool samples_ready() const { return true; }
+  // Nothing more is to be heard of the kernel: what it told is still there.
+  virtual void detach() {}
   virtual int news_fd() const = 0;                  // readable: drain is worth while
   virtual void drain(const Sink& sink) = 0;         // ring and spill maps
   // NEWS_LIVE of each process of the tree that changed; false: failed.
