@@ -30,7 +30,10 @@ void Ledger::on_message(std::span<const std::byte> message) {
                    tree_.on(fork);
                    if (fork.adopted) adopted_.push_back(fork.key);
                  },
-                 [&](const ExecEvent& exec) { tree_.on(exec); },
+                 [&](const ExecEvent& exec) {
+                   tree_.on(exec);
+                   if (exec.key == watched_ && !exec_boot_ns_) exec_boot_ns_ = exec.time_boot_ns;
+                 },
                  [&](const LiveEvent& live) { tree_.on(live); },
                  [&](ProcessEvent& process) {
                    if (!process.final) {

@@ -36,6 +36,9 @@ class Ledger {
   std::uint64_t ended() const { return ended_; }  // processes handed out so far
   // There was a PeakEvent since this was asked before.
   bool take_peak() { return std::exchange(has_peak_, false); }
+  // When the process of this key first executes a program, on the boot clock. Empty: it has not yet, as far as is known.
+  void watch_exec(Key key) { watched_ = key; }
+  std::optional<std::uint64_t> watched_exec_boot_ns() const { return exec_boot_ns_; }
   // After the tracer has adopted processes: what they run, and what they had used before.
   void take_adopted();
   // The end of a run. Takes what is at rest, waits for what is still in its exit for as long as `may_wait(now)` (not at
@@ -57,6 +60,8 @@ class Ledger {
   Accountant& accountant_;
   LedgerListener& listener_;
   ProcessTree tree_;
+  Key watched_ = 0;
+  std::optional<std::uint64_t> exec_boot_ns_;
   std::vector<Key> adopted_;
   std::vector<ProcessEvent> states_;
   std::unordered_set<Key> ended_meanwhile_;  // since the states at the end of the run were read

@@ -34,7 +34,7 @@ class ProcfsSampler final : public Tracer {
       : max_argv_bytes_(config.max_argv_bytes), news_(config.max_argv_bytes) {}
   Result<void> open();
 
-  Result<std::int64_t> take_command(pid_t) override { return boot_now_ns(); }
+  Result<CommandEntry> take_command(pid_t) override { return CommandEntry{.start_boot_ns = static_cast<std::uint64_t>(boot_now_ns())}; }
   void command_started(pid_t pid, const std::vector<std::string>& argv, const std::string& exe) override;
   void command_ended() override { poll(); }
   Result<std::uint64_t> adopt_session() override;

@@ -120,7 +120,7 @@ class Session final : public LedgerListener {
   Timer first_sample_timer_, sample_timer_, duration_timer_, progress_timer_;
 
   std::int64_t start_wall_ns_ = 0, start_monotonic_ns_ = 0, end_monotonic_ns_ = 0;
-  std::int64_t exec_monotonic_ns_ = 0;
+  std::int64_t exec_monotonic_ns_ = 0, monotonic_to_boot_ns_ = 0;
   std::int64_t last_report_ns_ = 0;
   std::uint64_t peak_rss_seen_ = 0;
   std::optional<int> wait_status_;
@@ -205,9 +205,11 @@ Result<void> Session::fork_command() {
   auto command = Command::prepare(plan_);
   if (!command) return command.error();
   command_.emplace(std::move(*command));
-  return {};
+  ::tzset();  // for the first message, which the command waits for
+  return renounce();
 }
 
+// All about it that can be told before.
 Result<void> Session::plan_command() {
   plan_.argv = options_.command;
   plan_.path = command_path_;
@@ -240,11 +242,12 @@ Result<void> Session::start_command() {
     if (auto forked = fork_command(); !forked) return forked;
   say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
   if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
-  auto start_boot_ns = tracer_->take_command(command_->pid());
-  if (!start_boot_ns) return start_boot_ns.error();
-  if (auto renounced = renounce(); !renounced) return renounced;
-  start_wall_ns_ = ledger_->tree().wall_ns(*start_boot_ns);
-  start_monotonic_ns_ = monotonic_now_ns() - (boot_now_ns() - *start_boot_ns);
+  auto entered = tracer_->take_command(command_->pid());
+  if (!entered) return entered.error();
+  ledger_->watch_exec(entered->key);
+  start_wall_ns_ = ledger_->tree().wall_ns(entered->start_boot_ns);
+  monotonic_to_boot_ns_ = boot_now_ns() - monotonic_now_ns();
+  start_monotonic_ns_ = static_cast<std::int64_t>(entered->start_boot_ns) - monotonic_to_boot_ns_;
   accountant_->start_at(start_wall_ns_);
   if (auto started = command_->start(); !started) return started;
   exec_monotonic_ns_ = command_->exec_time_ns();
@@ -489,6 +492,8 @@ Outcome Session::conclude() {
   summary.cgroup_memory_peak_bytes = own_cgroup_.memory_peak();
   summary.max_processes = counts.max_live;
   summary.completeness = ledger_->completeness(counts);
+  // We may get the CPU again only when the command is through: the kernel's word is better.
+  if (auto exec = ledger_->watched_exec_boot_ns()) exec_monotonic_ns_ = static_cast<std::int64_t>(*exec) - monotonic_to_boot_ns_;
   summary.startup_s = static_cast<double>(exec_monotonic_ns_ - std::chrono::duration_cast<std::chrono::nanoseconds>(
                                                                    options_.launched.time_since_epoch())
                                                                    .count()) /

@@ -63,7 +63,7 @@ class KernelTracer final : public Tracer {
   Result<void> open(const TracerConfig& config);
 
   void close() override { __atomic_store_n(&state_->closed, 1u, __ATOMIC_SEQ_CST); }
-  Result<std::int64_t> take_command(pid_t pid) override;
+  Result<CommandEntry> take_command(pid_t pid) override;
   Result<std::uint64_t> adopt_session() override { return adopt(0); }
   Result<std::uint64_t> adopt_process(pid_t pid) override { return adopt(pid); }
   void detach() override {
@@ -288,12 +288,12 @@ int KernelTracer::run_program(const char* program, std::uint32_t* answer) {
   return error;
 }
 
-Result<std::int64_t> KernelTracer::take_command(pid_t pid) {
+Result<CommandEntry> KernelTracer::take_command(pid_t pid) {
   auto news = enter_command(*state_, side_->map("groups"), pid, [this] { return run_program("arm"); });
   if (!news) return news.error();
   command_news_ = *news;
   max_live_ = std::max<std::uint64_t>(max_live_, state_->counters.live);
-  return static_cast<std::int64_t>(news->start_ns);
+  return CommandEntry{news->key, news->start_ns};
 }
 
 bool KernelTracer::end_exits() {

@@ -59,6 +59,11 @@ struct TracerCounts {
   std::uint64_t missed_forks = 0, missed_execs = 0, missed_exits = 0;  // runs the kernel skipped
 };
 
+struct CommandEntry {
+  Key key = 0;                      // 0: not known before it is found
+  std::uint64_t start_boot_ns = 0;  // as if it had not waited
+};
+
 class Tracer {
  public:
   using Sink = std::function<void(std::span<const std::byte>)>;  // called with one whole message
@@ -71,9 +76,8 @@ class Tracer {
   // What libbpf and the kernel's verifier had to say while the last load went on.
   static const std::string& log();
 
-  // `pid`, a child that the calling thread has forked, and which waits for its exec, is the root of the tree. Its start on the boot clock, as
-  // if it had not waited.
-  virtual Result<std::int64_t> take_command(pid_t pid) = 0;
+  // `pid`, a child that the calling thread has forked, and which waits for its exec, is the root of the tree.
+  virtual Result<CommandEntry> take_command(pid_t pid) = 0;
   // For tracers that do not learn it from the kernel: the command runs; it has ended, and is about to be reaped.
   virtual void command_started(pid_t, const std::vector<std::string>& /*argv*/, const std::string& /*exe*/) {}
   virtual void command_ended() {}

@@ -89,7 +89,7 @@ inline Bytes live_news(Key key, std::uint64_t cpu, std::uint64_t rss, char state
 }
 
 struct FakeTracer : Tracer {
-  Result<std::int64_t> take_command(pid_t) override { return std::int64_t{0}; }
+  Result<duct_bpf::CommandEntry> take_command(pid_t) override { return duct_bpf::CommandEntry{}; }
   Result<std::uint64_t> adopt_session() override { return std::uint64_t{0}; }
   Result<std::uint64_t> adopt_process(pid_t) override { return std::uint64_t{0}; }
   void close() override {}
