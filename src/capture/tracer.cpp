@@ -560,7 +560,8 @@ MemoryLooks KernelTracer::take_memory_looks() {
   looks.unseen_alive_bytes = take(memory.unseen_alive);
   looks.stale_alive_bytes = take(memory.stale_alive);
   const std::uint64_t highs = std::max(0LL, __atomic_load_n(&memory.highs, __ATOMIC_SEQ_CST));
-  looks.highs_bytes = std::max(highs, std::exchange(highs_taken_, highs)) * page_bytes_;
+  // What looks themselves have found since is told apart from it, as unseen; it is known from here on.
+  looks.highs_bytes = std::exchange(highs_taken_, highs) * page_bytes_;
   for (abi::cpu_looks& each : std::span(state_->cpu_looks).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS))) {
     looks.highs_bytes = std::max(looks.highs_bytes, take(each.highs_peak));
     looks.unseen_ended_bytes = std::max(looks.unseen_ended_bytes, take(each.unseen_ended));
