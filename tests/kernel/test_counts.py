@@ -71,6 +71,9 @@ class Counts(harness.DuctTest):
         self.assertLessEqual(summary["end_time"], after + slack)
         self.assert_near(summary["end_time"] - summary["start_time"], summary["wall_clock_time"], 0.01)
         self.assertGreaterEqual(summary["wall_clock_time"], 0.5)
+        command, = (p for p in run.processes if p["depth"] == 0)  # it was forked before, and waited
+        self.assert_near(command["start_time"], summary["start_time"], 1e-5)
+        self.assertLess(command["wall_time"], summary["wall_clock_time"] + 1e-3)
 
 
 if __name__ == "__main__":

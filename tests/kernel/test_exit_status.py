@@ -3,6 +3,7 @@
 
 import os
 import signal
+import struct
 import unittest
 
 import harness
@@ -48,6 +49,19 @@ class ExitStatus(harness.DuctTest):
         if not child["core"]:
             self.skipTest("the kernel dumps no core here")
         self.assertIs(process["core_dumped"], True)
+
+    def test_killed_by_its_exec(self):
+        # An address where nothing can be mapped: found out when there is no way back. So the command has never run a program.
+        program = self.path("nowhere")
+        header = struct.pack("=16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 62, 1, 1 << 22, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+        segment = struct.pack("=IIQQQQQQ", 1, 5, 0, 0x7FFFFFFFE000, 0x7FFFFFFFE000, 4096, 1 << 20, 4096)
+        with open(program, "wb") as file:
+            file.write(header + segment + bytes(4096))
+        os.chmod(program, 0o755)
+        run = self.exact("--fail-time", "0", "--", program)
+        self.assertEqual(run.status, 128 + signal.SIGSEGV)
+        process, = run.processes
+        self.assertEqual((process["num_execs"], process["exit_signal"]), (0, signal.SIGSEGV))
 
     def test_killed_from_outside(self):
         run = self.exact("--", "sh", "-c", f"{fixture('burn')} 60000 & {harness.until_exec('burn')}; kill -9 $!; wait $!; exit 0")

@@ -121,6 +121,19 @@ class Tree(harness.DuctTest):
         self.assertEqual(run.process(shell)["depth"], 0)
         self.assertEqual([p["exit_code"] for p in run.processes if p["depth"] == 1], [4])
 
+    def test_children_that_the_tracer_had_before(self):
+        # Of the shell in whose place it is, and of who has ended: as init of a namespace it gets those while it starts, behind the command.
+        older = "for i in 1 2 3; do sleep 0.5 & done; exec \"$@\""
+        orphans = "for i in 0 1 2 3 4 5 6 7 8 9; do (sleep 0.00$i; sleep 1 & sleep 1 & exit) & (sleep 0.01$i; sleep 1 & exit) & done; exec \"$@\""
+        for script, apart in ((older, []), (orphans, ["unshare", "--pid", "--fork", "--mount-proc"])):
+            with self.subTest(script):
+                run = self.duct("--clobber", "--fail-time", "0", "--", "sh", "-c", "echo $$ $PPID; (exit 4); exit 5", before=[*apart, "sh", "-c", script, "sh"])
+                self.assert_exact(run)
+                command, parent = map(int, run.stdout.split())
+                self.assertEqual(sorted((p["depth"], p.get("exit_code")) for p in run.processes), [(0, 5), (1, 4)])
+                self.assertEqual(run.process(command)["ppid"], parent)
+                self.assertEqual(run.summary["max_processes"], 2)
+
     def test_same_pid_twice(self):
         run = self.exact("--", fixture("samepid"), "3", "50")
         pid = run.said("child")[0]["pid"]
