@@ -35,7 +35,7 @@ struct CommandPlan {
   // What we inherited, from before we changed anything (Signals keeps both).
   sigset_t original_mask = current_signal_mask();
   sigset_t original_ignored = current_ignored_signals();
-  rlimit locked_memory = limit_on_locked_memory();  // which is raised while programs are loaded (LockedMemory)
+  rlimit locked_memory = limit_on_locked_memory();  // before programs were loaded, for which it may be raised
 };
 
 class Command {

@@ -46,8 +46,10 @@ constexpr std::int64_t kLookNs = 1'000'000;
 
 class Session final : public LedgerListener {
  public:
-  Session(const Options& options, Observer& observer)
-      : options_(options),
+  // `loading`: of the same options, begun before anything else.
+  Session(const Options& options, Observer& observer, TracerStart& loading)
+      : loading_(loading),
+        options_(options),
         observer_(observer),
         signals_(loop_),
         streams_(loop_, [this](LogLevel level, const std::string& problem) { say(level, problem); }),
@@ -90,6 +92,7 @@ class Session final : public LedgerListener {
   std::int64_t now_ns() const { return ledger_->tree().wall_ns(boot_now_ns()); }
   bool own_group() const { return options_.mode == SessionMode::new_session || options_.pty; }
 
+  TracerStart& loading_;
   const Options& options_;
   Observer& observer_;
   EventLoop loop_;
@@ -213,6 +216,7 @@ Result<void> Session::fork_command() {
 Result<void> Session::plan_command() {
   plan_.argv = options_.command;
   plan_.path = command_path_;
+  plan_.locked_memory = loading_.locked_memory();
   plan_.new_session = options_.mode == SessionMode::new_session;
   plan_.original_mask = signals_.original_mask();
   plan_.original_ignored = signals_.original_ignored();
@@ -544,7 +548,6 @@ Result<Outcome> Session::run() {
   if (auto opened = loop_.open(); !opened) return opened.error();
   if (auto opened = signals_.open([this](const signalfd_siginfo& info) { on_signal(info); }); !opened)
     return opened.error();
-  TracerStart loading(options_);  // its thread has our signals blocked, too
   if (auto ready = prepare(); !ready) return ready.error();
   if (auto left = leave_privilege_to_loader(); !left) return left.error();
   create_files();
@@ -555,7 +558,7 @@ Result<Outcome> Session::run() {
       return forked.error();
     }
   }
-  if (auto loaded = take_tracer(loading.take()); !loaded) {
+  if (auto loaded = take_tracer(loading_.take()); !loaded) {
     files_.remove();
     return loaded.error();
   }
@@ -580,6 +583,9 @@ Result<Outcome> Session::run() {
 
 }  // namespace
 
-Result<Outcome> run(const Options& options, Observer& observer) { return Session(options, observer).run(); }
+Result<Outcome> run(const Options& options, Observer& observer) {
+  TracerStart loading(options);
+  return std::make_unique<Session>(options, observer, loading)->run();  // some ten KB, of which a stack may have few
+}
 
 }  // namespace duct_bpf

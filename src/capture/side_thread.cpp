@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "capture/side_thread.hpp"
 
+#include <signal.h>
+
 #include <system_error>
 #include <utility>
 
@@ -18,9 +20,13 @@ SideThread::SideThread(const cpu_set_t& cpus, std::function<void()> function) : 
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
   if (CPU_COUNT(&cpus)) ::pthread_attr_setaffinity_np(&attributes, sizeof cpus, &cpus);
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   int error = ::pthread_create(&thread_, &attributes, run, &run_);
   ::pthread_attr_destroy(&attributes);
   if (error) error = ::pthread_create(&thread_, nullptr, run, &run_);  // the CPUs may be gone
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error) throw std::system_error(error, std::generic_category());
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "capture/locked_memory.hpp"
 #include "capture/side_thread.hpp"
 #include "capture/tracer.hpp"
 #include "duct_bpf/error.hpp"
@@ -15,12 +16,15 @@ namespace duct_bpf {
 
 class TracerStart {
  public:
-  // In a thread, with the capabilities and the blocked signals that the caller has now.
+  // In a thread, with the capabilities that the caller has now.
   explicit TracerStart(const Options& options);
+  // The limit on locked memory as it was before: it is raised meanwhile where what is loaded counts against it.
+  const rlimit& locked_memory() const { return locked_memory_; }
   // Once; the thread has ended then.
   Result<std::unique_ptr<Tracer>> take();
 
  private:
+  rlimit locked_memory_ = limit_on_locked_memory();
   std::future<Result<std::unique_ptr<Tracer>>> loaded_;
   std::optional<SideThread> thread_;
 };
