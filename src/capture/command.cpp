@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -259,6 +260,11 @@ Command::~Command() {
   if (!channel_) return;
   channel_.reset();  // the child takes that as the end
   wait_for(pid_);
+}
+
+bool Command::has_ended() const {
+  pollfd ended{pidfd_.get(), POLLIN, 0};
+  return ::poll(&ended, 1, 0) > 0;
 }
 
 Result<void> Command::start() {

@@ -47,6 +47,8 @@ class Command {
   Command& operator=(Command&&) = delete;
   ~Command();  // one that was not started is over, and has run nothing
 
+  // Whether the child is over, and was not reaped yet: somebody has killed it, or start() will say what failed.
+  bool has_ended() const;
   // Returns once the exec has succeeded. Errors: not_found, not_runnable, system; nothing was run. Once.
   Result<void> start();
 

@@ -246,6 +246,10 @@ Result<void> Session::start_command() {
     if (auto forked = fork_command(); !forked) return forked;
   say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
   if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
+  if (command_->has_ended()) {  // no event would tell of that
+    auto started = command_->start();
+    return started ? Error{ErrorCode::system, "the command's process was killed before it could be started", ""} : started.error();
+  }
   auto entered = tracer_->take_command(command_->pid());
   if (!entered) return entered.error();
   ledger_->watch_exec(entered->key);
