@@ -43,8 +43,9 @@ static __always_inline bool take_exit(u64 *leader)
 #define KERNEL_EEXIST 17
 #define BUSY_ATTEMPTS 3
 
-/* 0, or an error: it is gone already, or stays in the ledger and is found there at the end. Global, as rss_pages_exact. */
-__noinline long delete_group(u64 key)
+/* 0, or an error: it is gone already, or stays in the ledger and is found there at the end. Inlined: end_group leaves no stack for a call
+ * where structs are read by copies. */
+static __always_inline long delete_group(u64 key)
 {
 	long error = -KERNEL_EBUSY;
 
@@ -68,7 +69,7 @@ __noinline int end_group(u64 task)
 	u64 key = group_key(TASK(task));
 	struct group_slot *slot = bpf_map_lookup_elem(&groups, &key);
 	struct signal_struct *signal;
-	struct news_process end;
+	struct news_process end; /* where structs are read by copies, this and the rest fill the stack to the last line */
 	struct totals_window window;
 	struct task_struct *leader;
 	unsigned int sequence, followed;
@@ -100,7 +101,7 @@ __noinline int end_group(u64 task)
 	 * Freed since, and another's by now: what was read may be anybody's. Asked before the slot is deleted, as the
 	 * event of its end holds a task back until then: after that nothing does, and what was read is good all the same.
 	 */
-	is_another = group_key(leader) != key;
+	is_another = (u64)READ(leader, signal) != (u64)signal || make_key(signal, READ(leader, start_boottime)) != key;
 	followed = slot->followed;
 	if (delete_group(key)) /* whoever deletes the slot sends the record: once */
 		return 0;

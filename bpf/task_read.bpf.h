@@ -304,7 +304,7 @@ static __always_inline u64 rss_pages_for_sample(struct group_slot *slot, struct 
 }
 
 /* A task's totals, and a group's: most of them lie close together. */
-WINDOW(totals_window, 128);
+WINDOW(totals_window, 120);
 
 /* What the threads that are gone used (all of them, once nr_threads is 0). */
 static __always_inline void add_group_usage(struct usage_counts *usage, struct signal_struct *signal,
