@@ -209,7 +209,7 @@ Result<void> Session::fork_command() {
   if (!command) return command.error();
   command_.emplace(std::move(*command));
   ::tzset();  // for the first message, which the command waits for
-  return renounce();
+  return renounce();  // it has what we had
 }
 
 // All about it that can be told before.
@@ -244,12 +244,12 @@ Result<void> Session::start_command() {
   }
   if (!command_)
     if (auto forked = fork_command(); !forked) return forked;
-  say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
-  if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
   if (command_->has_ended()) {  // no event would tell of that
     auto started = command_->start();
     return started ? Error{ErrorCode::system, "the command's process was killed before it could be started", ""} : started.error();
   }
+  say(LogLevel::info, "duct-bpf " + std::string(version()) + " is executing '" + join_argv(options_.command) + "'...");
+  if (keeps_records_) say(LogLevel::info, "Log files will be written to " + paths_.prefix);
   auto entered = tracer_->take_command(command_->pid());
   if (!entered) return entered.error();
   ledger_->watch_exec(entered->key);

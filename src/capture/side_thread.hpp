@@ -14,8 +14,8 @@ namespace duct_bpf {
 
 class SideThread {
  public:
-  // With all signals blocked: they are others'. Starts on one of `cpus`, if it may (and keeps to them until it says otherwise). Throws std::system_error where there is no thread to be
-  // had.
+  // With all signals blocked: they are others'. Starts on one of `cpus`, if it may (and keeps to them until it says otherwise). Throws
+  // std::system_error where there is no thread to be had.
   SideThread(const cpu_set_t& cpus, std::function<void()> run);
   ~SideThread() { ::pthread_join(thread_, nullptr); }
   SideThread(const SideThread&) = delete;

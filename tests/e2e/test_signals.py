@@ -48,7 +48,7 @@ class Signals(harness.DuctTest):
         too_late = 0
         for attempt in range(200):
             process = self.start("--clobber", "--", "touch", "was-run")
-            time.sleep(0.001 + attempt % 20 * 0.0005)
+            time.sleep(0.001 + attempt % 20 * 0.0005 * (1 + attempt // 20))  # longer and longer, for machines that are slow to start
             process.send_signal(signal.SIGSTOP)
             child = self.child_of(process.pid)
             if child and os.path.exists(f"/proc/{child}/exe") and os.path.samefile(f"/proc/{child}/exe", f"/proc/{process.pid}/exe"):

@@ -50,6 +50,7 @@ class ExitStatus(harness.DuctTest):
             self.skipTest("the kernel dumps no core here")
         self.assertIs(process["core_dumped"], True)
 
+    @unittest.skipUnless(os.uname().machine == "x86_64", "the program is one of x86-64")
     def test_killed_by_its_exec(self):
         # An address where nothing can be mapped: found out when there is no way back. So the command has never run a program.
         program = self.path("nowhere")

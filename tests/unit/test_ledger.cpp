@@ -37,6 +37,22 @@ TEST_CASE("news become processes, each handed out once with its image and times"
   CHECK(complete.exact());
 }
 
+TEST_CASE("the first exec of the one that is watched is told, and no other") {
+  auto at = [](Bytes bytes, std::uint64_t time_ns) {
+    abi::news_exec news;
+    std::memcpy(&news, bytes.data(), sizeof news);
+    news.header.time_ns = time_ns;
+    std::memcpy(bytes.data(), &news, sizeof news);
+    return bytes;
+  };
+  Scene scene;
+  scene.ledger.watch_exec(2);
+  scene.drain({fork_news(1), at(exec_news(1, 5, "sh"), 100), fork_news(2, 5)});
+  CHECK_FALSE(scene.ledger.watched_exec_boot_ns());
+  scene.drain({at(exec_news(2, 6, "cc"), 200), at(exec_news(2, 7, "ld"), 300)});
+  CHECK(scene.ledger.watched_exec_boot_ns() == 200);
+}
+
 TEST_CASE("a peak that was told is taken once") {
   Scene scene;
   CHECK_FALSE(scene.ledger.take_peak());
