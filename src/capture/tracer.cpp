@@ -244,8 +244,8 @@ int KernelTracer::on_loaded(std::string_view program, int fd) {
   return 0;
 }
 
-// When all are there, and not each as soon as it is: right behind another run the kernel waits at the first of them until nobody is in the
-// tracepoints as they were, and the later that is the less.
+// When all are there, and not each as soon as it is: right behind another run the kernel waits at the first of them (grace_period.hpp), and the
+// later that is the less.
 bool KernelTracer::attach() {
   for (const char* name : {"on_signal", "on_exit", "on_exec", "end_exits", "on_rss", "on_fork"}) {
     if (side_->program(name) < 0) continue;

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "capture/grace_period.hpp"
 #include "capture/os_error.hpp"
 #include "capture/privilege.hpp"
 #include "capture/procfs_sampler.hpp"
@@ -48,6 +49,7 @@ TracerStart::TracerStart(const Options& options) {
   loaded_ = task->get_future();
   try {
     thread_.emplace(dealt_out(permitted, 2)[1], [task] { (*task)(); });
+    hurry_grace_periods();  // while it goes, before it attaches
   } catch (const std::system_error& refused) {  // the limit on processes, which counts threads
     std::promise<Loaded> failed;
     failed.set_value(os_error("cannot start the thread that loads the programs", refused.code().value()));

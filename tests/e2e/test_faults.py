@@ -5,6 +5,7 @@ rings and ledgers (kernel/test_loss), arguments (kernel/test_argv), the clock (k
 
 import json
 import os
+import pathlib
 import resource
 import signal
 import time
@@ -122,6 +123,22 @@ class Limits(harness.DuctTest):
         self.assertRegex(run.stderr.splitlines()[-1], r"cannot start a process for the command: .*; hint: .*ulimit -u: 1\b")
         self.assertEqual(run.files(), [])
         self.assertFalse(os.path.exists(self.path("was-run")))
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "no strace")
+    def test_grace_periods_cannot_be_hurried(self):
+        # The mounts by which the kernel is made to are let go at once; where they are refused the start takes longer, and that is all.
+        for answer in ([], ["-e", "inject=open_tree:error=EPERM"]):
+            with self.subTest(answer):
+                mounts = pathlib.Path("/proc/self/mountinfo").read_text()
+                watch = ["strace", "-f", "-qq", "-e", "trace=open_tree", "-e", "signal=none", *answer, "-o", self.path("calls")]
+                run = self.duct("--clobber", "--fail-time", "0", "--", "sh", "-c", "ls -l /proc/$PPID/fd >&2; exit 6", before=watch)
+                self.assertEqual(run.status, 6, run.stderr)
+                calls = pathlib.Path(self.path("calls")).read_text().splitlines()
+                self.assertEqual(len(calls), 2, calls)
+                self.assertEqual([call for call in calls if "INJECTED" in call], calls if answer else [])
+                self.assertEqual(run.summary["num_processes"], 2)
+                self.assertNotRegex(run.read("stderr").decode(), r"-> /$", "a mount that is still held")
+                self.assertEqual(pathlib.Path("/proc/self/mountinfo").read_text(), mounts)
 
     def test_output_cannot_be_followed(self):
         # No inotify instance is left, in a user namespace that has a limit of its own.
