@@ -6,6 +6,7 @@ rings and ledgers (kernel/test_loss), arguments (kernel/test_argv), the clock (k
 import json
 import os
 import pathlib
+import re
 import resource
 import signal
 import time
@@ -139,6 +140,31 @@ class Limits(harness.DuctTest):
                 self.assertEqual(run.summary["num_processes"], 2)
                 self.assertNotRegex(run.read("stderr").decode(), r"-> /$", "a mount that is still held")
                 self.assertEqual(pathlib.Path("/proc/self/mountinfo").read_text(), mounts)
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "no strace")
+    def test_tracepoints_are_let_go_before_the_records_are_written(self):
+        # The next run has to wait for that.
+        watch = ["strace", "-f", "-qq", "-e", "trace=bpf,close,rename,renameat,renameat2", "-e", "signal=none", "-o", self.path("calls")]
+        run = self.duct("--fail-time", "0", "--", "sh", "-c", "true; exit 6", before=watch)
+        self.assertEqual(run.status, 6, run.stderr)
+        held, taken, unfinished = set(), 0, {}
+        for line in pathlib.Path(self.path("calls")).read_text().splitlines():
+            thread, call = line.split(maxsplit=1)
+            if call.startswith("<... "):
+                call = unfinished.pop(thread) + call
+            if call.endswith("<unfinished ...>"):
+                unfinished[thread] = call
+            elif opened := re.search(r"^bpf\(BPF_RAW_TRACEPOINT_OPEN.* = (\d+)$", call):
+                held.add(int(opened[1]))
+                taken += 1
+            elif closed := re.search(r"^close\((\d+)\) += 0$", call):
+                held.discard(int(closed[1]))
+            elif "info.json" in call:
+                break
+        else:
+            self.fail("info.json was not put into its place")
+        self.assertGreaterEqual(taken, 5)
+        self.assertEqual(held, set())
 
     def test_output_cannot_be_followed(self):
         # No inotify instance is left, in a user namespace that has a limit of its own.
