@@ -28,6 +28,7 @@ import uuid
 BIN = os.path.abspath(os.environ.get("DUCT_BPF_BIN", "build-test/duct-bpf"))
 FIXTURES = os.path.abspath(os.environ.get("DUCT_BPF_FIXTURES", "build-test/tests/fixtures"))
 SANITIZED = os.environ.get("DUCT_BPF_SANITIZED") == "1"
+ENV_NO_LEAK_CHECK = {"ASAN_OPTIONS": "detect_leaks=0"} if SANITIZED else None  # which traces: not under strace, nor without privilege
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 CPUS = os.cpu_count() or 1
 NOBODY = 65534

@@ -181,7 +181,7 @@ class Trouble(harness.DuctTest):
         watch = ["strace", "-qq", "-y", "-e", "trace=write", "-e", "signal=none", "-s", "100000", "-o", self.path("writes")]
         run = self.exact("--report-interval", "0.2", "--sample-interval", "0.1", "--", "sh", "-c",
                          f"{fixture('forkstorm')} 3000 0 32 > storm; sleep 0.5", before=watch,
-                         env={"ASAN_OPTIONS": "detect_leaks=0"} if harness.SANITIZED else None)
+                         env=harness.ENV_NO_LEAK_CHECK)
         self.assertEqual(len(run.processes), 3002 + len(run.by_cmd("sleep")))
         for name in ("processes.jsonl", "usage.jsonl"):
             found = re.findall(rf'^write\(\d+<[^>]*_{re.escape(name)}>, "(.*)", (\d+)\)', self.text("writes"), re.M)

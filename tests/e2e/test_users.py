@@ -84,7 +84,7 @@ class NoPrivilege(harness.DuctTest):
         binary = harness.copy_program(self.dir)
         before = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
         run = self.duct("--", "touch", "was-run", binary=binary, cwd=place, before=before, prefix="logs/d_",
-                        env={"ASAN_OPTIONS": "detect_leaks=0"} if harness.SANITIZED else None)
+                        env=harness.ENV_NO_LEAK_CHECK)
         self.assertEqual(run.status, 1, run.stderr)
         self.assertEqual(len(run.stderr.splitlines()), 1, run.stderr)
         self.assertIn("[ERROR ", run.stderr)
