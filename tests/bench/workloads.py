@@ -78,7 +78,7 @@ def plan(quick, programs, fixture_sources, folder, machine):
         """With thousands separated; a quick run is a tenth."""
         return full // 10 if quick else full
 
-    forks, execs, aside = count(100_000), count(5_000), count(30_000)
+    forks, in_turn, execs, aside = count(100_000), count(30_000), count(5_000), count(30_000)
     page_mb, page_note = affordable_mb(256 if quick else 2048, machine)
     sleepers, sleeper_note = affordable_sleepers(count(10_000), machine)
     spike_mb, spike_note = affordable_mb(500, machine)
@@ -90,8 +90,8 @@ def plan(quick, programs, fixture_sources, folder, machine):
     tiny = os.path.join(programs, "tiny")
     return [
         Workload("true", "/bin/true", ["/bin/true"], processes=1, rounds_factor=4),
-        Workload("forks-sequential", f"{forks:,} x fork + exit, one after the other", program("forkstorm", forks, 0, 1),
-                 processes=forks + 1, rounds_factor=0.4, limit_s=120),
+        Workload("forks-sequential", f"{in_turn:,} x fork + exit, one after the other", program("forkstorm", in_turn, 0, 1),
+                 processes=in_turn + 1, rounds_factor=2),
         Workload("forks-batch", f"{forks:,} x fork + exit, 32 at a time", program("forkstorm", forks, 0, 32),
                  processes=forks + 1, rounds_factor=0.6, limit_s=120),
         Workload("execs", f"{execs:,} x fork + exec, 16 at a time", program("argvs", "storm", execs, 16, tiny), processes=execs + 1),

@@ -135,18 +135,9 @@ class OtherMachines(harness.DuctTest):
 
     def test_seccomp(self):
         # A filter as containers have it: bpf(2) gives an error, all else is allowed.
-        filtered = (
-            "import ctypes, os, struct, sys\n"
-            "load, jump_if, give, allow, no_new_privs = (0x20, 0, 0, 0), (0x15, 0, 1, {'x86_64': 321, 'aarch64': 280}[os.uname().machine]), 0x00050000, 0x7fff0000, 38\n"
-            "steps = [load, jump_if, (6, 0, 0, give | int(sys.argv[1])), (6, 0, 0, allow)]\n"
-            "code = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *step) for step in steps))\n"
-            "program = struct.pack('HxxxxxxQ', len(steps), ctypes.addressof(code))\n"
-            "assert ctypes.CDLL(None).prctl(22, 2, program, 0, 0) == 0\n"
-            "os.execvp(sys.argv[2], sys.argv[2:])\n"
-        )
         for error, text in ((1, "Operation not permitted"), (38, "Function not implemented")):
             with self.subTest(text):
-                before = [harness.PYTHON, "-c", filtered, str(error)]
+                before = harness.filtered(harness.BPF_SYSCALL, error)
                 fact = self.diagnosis(before, 1, False)["bpf(2)"]
                 self.assertEqual((fact["state"], fact["value"]), ("bad", "refused"))
                 self.assertIn(f"{text} (by a seccomp filter)", fact["meaning"])

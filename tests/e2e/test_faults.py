@@ -141,6 +141,13 @@ class Limits(harness.DuctTest):
                 self.assertNotRegex(run.read("stderr").decode(), r"-> /$", "a mount that is still held")
                 self.assertEqual(pathlib.Path("/proc/self/mountinfo").read_text(), mounts)
 
+    def test_filter_of_system_calls_that_kills(self):
+        # As services have it, for calls that they are not known to need.
+        open_tree = 428
+        run = self.duct("--fail-time", "0", "--", "sh", "-c", "exit 6", before=harness.filtered(open_tree))
+        self.assertEqual(run.status, 6, run.stderr)
+        self.assertEqual(run.summary["num_processes"], 1)
+
     @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "no strace")
     def test_tracepoints_are_let_go_before_the_records_are_written(self):
         # The next run has to wait for that.
