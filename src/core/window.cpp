@@ -27,7 +27,7 @@ double Accountant::rate(std::uint64_t tree_cpu_ns, std::int64_t time_ns, std::ui
   std::int64_t elapsed = std::max<std::int64_t>(time_ns - before, 1);
   std::uint64_t used = tree_cpu_ns > last_tree_cpu_ns_ ? tree_cpu_ns - last_tree_cpu_ns_ : 0;
   used += carried_cpu_ns_;
-  double able = std::max(last_threads_, threads) + came_and_went_;
+  double able = std::max<std::uint64_t>(std::max(last_threads_, threads) + came_and_went_, 1);
   auto limit = static_cast<std::uint64_t>(std::min<double>(machine_.cpus, able) * static_cast<double>(elapsed));
   carried_cpu_ns_ = used > limit ? used - limit : 0;
   used -= carried_cpu_ns_;
@@ -96,7 +96,7 @@ Sample Accountant::sample(ProcessTree& tree, std::int64_t time_ns) {
     sample.cpu_percent = rate(sample.tree_cpu_ns, time_ns, threads);
     any_rate_ = true;
   } else {
-    last_threads_ = std::max<std::uint64_t>(threads, 1);
+    last_threads_ = threads;
   }
 
   last_sample_ns_ = time_ns;
@@ -172,13 +172,14 @@ void Accountant::left_over(const Process& process, const std::optional<LiveEntry
   count_process(process, entry);
   std::uint64_t cpu = process.usage.cpu_time.value_or(0);
   ended_cpu_ns_ += cpu - std::min(cpu, entry ? entry->cpu_before_ns : 0);
+  if (process.start_ns > last_sample_ns_) came_and_went_ += process.gauges.max_threads.value_or(1);
 }
 
 void Accountant::ended(const Process& process, const std::optional<LiveEntry>& entry) {
   count_process(process, entry);
   std::uint64_t cpu = process.usage.cpu_time.value_or(0);
   ended_cpu_ns_ += cpu - std::min(cpu, entry ? entry->cpu_before_ns : 0);
-  if (process.start_ns > last_sample_ns_) came_and_went_++;
+  if (process.start_ns > last_sample_ns_) came_and_went_ += process.gauges.max_threads.value_or(1);
 
   // What no sample saw is told by the ledger.
   std::optional<std::uint64_t> peak_rss = process.gauges.peak_rss_image ? process.gauges.peak_rss_image : process.gauges.peak_rss;

@@ -110,8 +110,8 @@ class Accountant {
   std::int64_t last_rate_ns_ = 0;
   std::uint64_t carried_cpu_ns_ = 0;
   std::int64_t last_sample_ns_ = 0;
-  std::uint64_t came_and_went_ = 0;  // processes that began and ended since the last sample
-  std::uint64_t last_threads_ = 1;
+  std::uint64_t came_and_went_ = 0;  // threads of processes that no sample has seen: they began since the last one
+  std::uint64_t last_threads_ = 0;  // at the last rate; none before the first sample
   struct Stretch {
     std::int64_t ns = 0;
     std::uint64_t cpu_ns = 0;

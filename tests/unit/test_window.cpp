@@ -212,6 +212,22 @@ TEST_CASE("one thread is never more than one CPU busy, however late its time is 
   CHECK(scene.sample(4000).cpu_percent == 0);
 }
 
+TEST_CASE("threads that no sample has seen are not more CPUs than they are") {
+  Scene scene;
+  scene.fork(1, 0);
+  scene.end(1, 10, 11);  // a little of it before what counts as its start
+  CHECK(scene.summary(10).peak_pcpu == Approx(100));
+
+  Scene several;
+  several.fork(1, 0);
+  several.fork(2, 0);
+  Process threaded = several.process(1, 10, 28);
+  threaded.gauges.max_threads = 3;
+  several.end(1, threaded, false);
+  several.end(2, several.process(2, 10, 9), true);
+  CHECK(several.summary(10).peak_pcpu == Approx(370));
+}
+
 TEST_CASE("CPU time never runs backwards") {
   Scene scene;
   scene.fork(1, 0);
