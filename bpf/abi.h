@@ -282,6 +282,8 @@ struct found_child {
 	u64 cpu_ns; /* that it has used */
 	s32 pid;    /* wanted, in the tracer's pid namespace; 0: none */
 	s32 pid_ns; /* in its own */
+	u32 on_cpu; /* it runs, and `cpu_ns` is of a while ago */
+	u32 unused;
 };
 
 /* Counters and switches; mapped into user space. Counters only grow. */

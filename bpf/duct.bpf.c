@@ -515,6 +515,7 @@ static __always_inline void find_command(struct task_struct *parent)
 		return;
 	bpf_probe_read_kernel(&command.pid_ns, sizeof(command.pid_ns), pid_numbers(pid) + (u64)READ(pid, level) * 16);
 	command.leader = (u64)child;
+	command.on_cpu = READ(child, on_cpu);
 	command.cpu_ns = READ(child, se.sum_exec_runtime);
 	command.key = group_key(child);
 }

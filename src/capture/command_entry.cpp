@@ -14,6 +14,8 @@ namespace {
 
 constexpr int kMostChildren = 100'000;  // that a shell had which has executed us, or that init has inherited
 
+constexpr int kMostTries = 1000;  // a millisecond and some
+
 Error cannot_enter(int error) { return os_error("cannot enter the command into the ledger", error); }
 
 template <typename Counter>
@@ -43,11 +45,14 @@ abi::group_slot slot_of(const abi::found_child& found, std::uint64_t start_ns, c
 
 Result<abi::news_fork> enter_command(KernelSide::Variables& state, int groups, pid_t pid, const std::function<int()>& arm) {
   abi::found_child& found = state.command;
-  found = {};
-  found.pid = pid;
-  for (int looks = 0; !found.key; looks++) {
-    if (looks == kMostChildren) return cannot_enter(ESRCH);
-    if (int error = arm()) return cannot_enter(-error);
+  // It waits, or is about to, and then the kernel has brought its CPU time up to date.
+  for (int tries = 0; tries == 0 || (found.on_cpu && tries < kMostTries); tries++) {
+    found = {};
+    found.pid = pid;
+    for (int looks = 0; !found.key; looks++) {
+      if (looks == kMostChildren) return cannot_enter(ESRCH);
+      if (int error = arm()) return cannot_enter(-error);
+    }
   }
   const auto now_ns = static_cast<std::uint64_t>(boot_now_ns());
   const abi::group_slot slot = slot_of(found, now_ns - found.cpu_ns, state);

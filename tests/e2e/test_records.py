@@ -164,6 +164,7 @@ class Records(harness.DuctTest):
         for command in [["/bin/true"], [fixture("burn"), "5"]] * 5:
             run = self.exact("--clobber", "--", *command)
             self.assertLessEqual(run.summary["peak_pcpu"], 101)
+            self.assertLessEqual(run.summary["average_pcpu"], 101)
             for report in run.usage:
                 self.assertLessEqual(report["totals"]["pcpu"], 101)
 
