@@ -155,7 +155,6 @@ void KernelSide::load_one(Job& job) {
   const std::uint32_t attach_id = attach_ids_[static_cast<std::uint32_t>(program.kind)];
   job.fd = load_program(program, types_.get(), attach_id, {});
   job.error = job.fd ? 0 : -errno;
-  if (job.fd && on_loaded_) job.error = on_loaded_(program.name, job.fd.get());
   // Once more for the verifier's words, which cost time when all is well. They tell kernel addresses: not to who is not root.
   if (job.fd || privilege_is_the_files()) return;
   job.log.resize(kLogBytes);

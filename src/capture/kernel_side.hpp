@@ -43,9 +43,6 @@ class KernelSide {
   void borrow(std::string_view map, std::function<Fd()> made) { borrowed_ = {std::string(map), std::move(made)}; }
   void leave_out(std::set<std::string_view> programs) { unwanted_ = std::move(programs); }
   void leave_for_later(std::set<std::string_view> programs) { late_ = std::move(programs); }
-  // Is told of each program as soon as it is loaded, in the thread that did it: 0 or -errno.
-  using OnLoaded = std::function<int(std::string_view program, int fd)>;
-  void tell(OnLoaded on_loaded) { on_loaded_ = std::move(on_loaded); }
 
   // Makes the maps and loads all programs but those: 0 or -errno, and log() says what the verifier said.
   int load();
@@ -87,7 +84,6 @@ class KernelSide {
   Workers& workers_;
   std::pair<std::string, std::function<Fd()>> borrowed_;
   std::set<std::string_view> unwanted_, late_;
-  OnLoaded on_loaded_;
   std::vector<Fd> maps_, programs_;  // as in the image
   Fd types_;
   Mapping variables_, knobs_;

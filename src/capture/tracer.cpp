@@ -97,7 +97,7 @@ class KernelTracer final : public Tracer {
   bool sample(const Sink& sink);
   int run_program(const char* program, std::uint32_t* answer = nullptr);
   Result<std::uint64_t> adopt(pid_t pid);  // 0: our session
-  int on_loaded(std::string_view program, int fd);
+  bool fill_tails();
   bool attach();
   std::span<const abi::cpu_peak> cpu_peaks() const {
     return std::span(state_->cpu_peaks).first(std::min<std::size_t>(cpus_, abi::ABI_MAX_CPUS));
@@ -209,11 +209,11 @@ Result<void> KernelTracer::load(const TracerConfig& config, const KernelBtf& fac
   side_->leave_out(std::move(unwanted));
   // Where programs count against the limit on locked memory, it is the command's once that runs.
   if (!config.adopts && !facts.counts_locked_memory) side_->leave_for_later({"sample", "sample_threads", "read_states"});
-  side_->tell([this](std::string_view program, int fd) { return on_loaded(program, fd); });
   side_->borrow("news", [this] { return ring_.open(side_->image().map("news")) ? Fd(::fcntl(ring_.fd(), F_DUPFD_CLOEXEC, 3)) : Fd(); });
   int error = side_->load();
   libbpf_log() += side_->log();
   if (error) return failure(error);
+  if (!fill_tails()) return failure(errno);
   state_ = side_->variables();
   return {};
 }
@@ -237,11 +237,14 @@ void KernelTracer::set_constants(KernelSide::Constants& constants, const TracerC
   constants.has_loop = facts.has_loop;
 }
 
-// What goes with a program. By whoever loaded it, as the main thread may have no privilege any more.
-int KernelTracer::on_loaded(std::string_view program, int fd) {
-  for (auto [tail, place] : {std::pair("end_exits", ABI_END_EXITS), {"keep_memory", ABI_KEEP_MEMORY}})
-    if (program == tail && set_value(side_->map("tails"), place, &fd)) return -errno;
-  return 0;
+// When all are there that go on in them: kernels before 6.7 lose track of a tail call whose program is being loaded at that moment, and when
+// the array is emptied they stop at it (BUG in prog_array_map_poke_run).
+bool KernelTracer::fill_tails() {
+  for (auto [program, place] : {std::pair("end_exits", ABI_END_EXITS), {"keep_memory", ABI_KEEP_MEMORY}}) {
+    const int fd = side_->program(program);
+    if (set_value(side_->map("tails"), place, &fd)) return false;
+  }
+  return true;
 }
 
 // When all are there, and not each as soon as it is: right behind another run the kernel waits at the first of them (grace_period.hpp), and the
